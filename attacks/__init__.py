@@ -1,0 +1,1 @@
+"""How privacy is tested: one file an attack."""

@@ -1,0 +1,129 @@
+"""What every plugin is handed: its randomness, its device, its progress bar, its folder."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+
+from .types import ImageSet
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Step(Protocol):
+    """Say that ``n`` more units of a long task are done; ``detail`` is shown beside the bar."""
+
+    def __call__(self, n: int = 1, detail: str = "") -> None:
+        """Advance the bar."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows how far long work is."""
+
+    def task(self, name: str, total: int) -> AbstractContextManager[Step]:
+        """Open a bar of ``total`` units; used in a ``with`` statement that yields a ``Step``."""
+        ...
+
+    def message(self, text: str) -> None:
+        """Tell the user one line."""
+        ...
+
+
+class Silent:
+    """A ``Progress`` that shows nothing."""
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Step]:  # noqa: ARG002
+        """A bar nobody sees."""
+
+        def step(n: int = 1, detail: str = "") -> None:
+            pass
+
+        yield step
+
+    def message(self, text: str) -> None:
+        """Say nothing."""
+
+
+def seed_sequence(seed: int, *path: str) -> np.random.SeedSequence:
+    """The node at ``path`` of the tree of seeds under ``seed``.
+
+    Nodes are keyed by name, not by order: adding a plugin never changes another's randomness.
+    """
+    return np.random.SeedSequence(seed, spawn_key=tuple(zlib.crc32(part.encode()) for part in path))
+
+
+@dataclass(frozen=True)
+class Context:
+    """A plugin's surroundings. Two equal contexts give equal results, to the bit, on one machine's CPU.
+
+    Attributes:
+        seed: the audit's seed.
+        path: this plugin's place in the tree of seeds, e.g. ``("attack", "nearest")``.
+        device: ``cpu`` or ``cuda``.
+        budget: ``quick``, ``standard`` or ``full``.
+        confidence: of every interval, e.g. 0.95.
+        progress: where to show long work.
+        folder: this stage's own folder. What is written there survives a kill and is there again when the stage is
+            taken up anew, so long training can leave finished pieces (written whole, see ``whole.write_whole``).
+    """
+
+    seed: int = 0
+    path: tuple[str, ...] = ()
+    device: str = "cpu"
+    budget: str = "quick"
+    confidence: float = 0.95
+    progress: Progress = field(default_factory=Silent)
+    folder: Path = Path()
+
+    def under(self, *path: str) -> Self:
+        """The same context deeper in the tree of seeds."""
+        return replace(self, path=self.path + path)
+
+    def rng(self, *purpose: str) -> np.random.Generator:
+        """A NumPy generator of its own for each purpose."""
+        return np.random.default_rng(seed_sequence(self.seed, *self.path, *purpose))
+
+    def integer(self, *purpose: str) -> int:
+        """A 63-bit integer of its own for each purpose, for libraries that take a seed."""
+        state = seed_sequence(self.seed, *self.path, *purpose).generate_state(1, np.uint64)
+        return int(state[0] >> np.uint64(1))
+
+    def torch_rng(self, *purpose: str) -> "torch.Generator":
+        """A CPU torch generator of its own for each purpose (draw on the CPU, then move: the same on any device)."""
+        import torch
+
+        return torch.Generator().manual_seed(self.integer(*purpose))
+
+    @contextmanager
+    def torch_scope(self, *purpose: str) -> Iterator[None]:
+        """Inside, what draws from torch's global generator (weight initialisation, dropout) is seeded.
+
+        Outside nothing has changed: the global state is put back on leaving.
+        """
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self.torch_rng(*purpose).get_state())
+            yield
+
+
+@dataclass(frozen=True, eq=False)
+class Auxiliary:
+    """What an attacker has besides the target.
+
+    Attributes:
+        reference: real images of patients who are neither members nor holdout.
+        public: public images, or None.
+        context: randomness, device, progress, folder.
+    """
+
+    reference: ImageSet
+    public: ImageSet | None
+    context: Context

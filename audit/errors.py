@@ -1,0 +1,26 @@
+"""What can go wrong in a way that the user, or the caller, can mend."""
+
+
+class BadInputError(Exception):
+    """The input cannot be audited. The message names the thing, the value and the fix, in at most two lines.
+
+    The command line prints it without a traceback and exits with 2.
+    """
+
+
+class AccessError(Exception):
+    """An attack asked for more than the audited generator grants."""
+
+
+class SkippedError(Exception):
+    """A plugin cannot run here for a reason that is nobody's fault (an extra or a weight file is missing).
+
+    It becomes a finding with status ``skipped``; the message says how to get what is missing.
+    """
+
+
+class InvalidError(Exception):
+    """A plugin ran, but its result would mean nothing (a verifier without power, say).
+
+    It becomes a finding with status ``invalid``: never a number, never a pass.
+    """

@@ -1,0 +1,173 @@
+"""What an audit leaves on disk: one frozen, versioned JSON document. Reports see nothing else."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class Model(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PluginSpec(Model):
+    """A plugin as asked for: its name and all its options, resolved."""
+
+    name: str
+    options: dict[str, object] = Field(default_factory=dict)
+
+
+class AuditSpec(Model):
+    """Everything that determines an audit's result."""
+
+    cohort: PluginSpec
+    generator: PluginSpec
+    attacks: tuple[PluginSpec, ...] = ()
+    metrics: tuple[PluginSpec, ...] = ()
+    samples: int | None = Field(
+        default=None, ge=1, description="synthetic images released; None: the generator's choice"
+    )
+    access: Literal["samples", "denoiser", "weights"] | None = Field(
+        default=None, description="what the attacker is granted; None: all that the generator can grant"
+    )
+    budget: Literal["quick", "standard", "full"] = "quick"
+    seed: int = Field(default=0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Estimate(Model):
+    """A number that can be trusted: with its interval, its null and the leak it could have missed.
+
+    ``value`` None means "could not be measured"; ``note`` says why.
+    """
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    null: float | None = Field(default=None, description="what a generator without leakage would give")
+    n: int = Field(ge=0, description="how many units the value rests on")
+    unit: Literal["patient", "image", "pair"]
+    worse: Literal["higher", "lower", "both", "none"] = Field(
+        description="which side of the null is a leak (or a loss of utility)"
+    )
+    detectable: float | None = Field(
+        default=None, description="the smallest value found with 80% power at 5% false alarms"
+    )
+    p_value: float | None = Field(default=None, description="against the null")
+    group: str = Field(default="", description="a space, centre or arm; empty for the overall figure")
+    method: str = Field(default="", description="how interval and p-value were computed")
+    note: str = ""
+
+
+class Series(Model):
+    """One line or set of bars of a plot."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+class Plot(Model):
+    """Aggregated data for one figure; never one point a patient.
+
+    For ``roc`` x is the false and y the true positive rate; for ``histogram`` x are bin edges (one more than y) and y
+    shares of the whole; for ``bars`` x is the position of each series' group.
+    """
+
+    name: str
+    kind: Literal["roc", "histogram"]
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+
+
+class Measurement(Model):
+    """What a metric returns."""
+
+    estimates: tuple[Estimate, ...]
+    plots: tuple[Plot, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Status = Literal["ok", "skipped", "invalid", "error"]
+
+
+class Finding(Model):
+    """What one plugin found, or why it did not."""
+
+    plugin: str
+    kind: Literal["attack", "metric"]
+    family: str = Field(description="memorization, membership, reidentification or utility")
+    summary: str = Field(description="the plugin's one-line description")
+    paper: str = ""
+    access: str
+    status: Status
+    reason: str = ""
+    estimates: tuple[Estimate, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = Field(default=0.0, ge=0)
+
+    def estimate(self, name: str, group: str = "") -> Estimate | None:
+        """The estimate of that name and group, if there is one."""
+        return next((e for e in self.estimates if e.name == name and e.group == group), None)
+
+
+class Rule(Model):
+    """One line of the verdict."""
+
+    name: str
+    outcome: Literal["pass", "fail", "inconclusive"]
+    reason: str
+
+
+class Verdict(Model):
+    """What the rules say together: fail if one fails, pass only if all pass."""
+
+    outcome: Literal["pass", "fail", "inconclusive"]
+    rules: tuple[Rule, ...]
+
+
+class Fingerprint(Model):
+    """Which data an audit rested on, without showing any."""
+
+    part: str
+    images: int
+    patients: int
+    shape: tuple[int, ...]
+    centers: int
+    sha256: str
+
+
+class Provenance(Model):
+    """What would be needed to run the same audit again."""
+
+    privbench: str
+    python: str
+    platform: str
+    device: str
+    libraries: dict[str, str]
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    command: str
+    started: str = Field(description="ISO 8601, UTC")
+    seconds: float
+
+
+class AuditRecord(Model):
+    """One audit: what was asked, what it rested on, what came out, what it means."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    spec: AuditSpec
+    simulated: bool = Field(description="the cohort shows no real person")
+    releases_real: bool = Field(description="the samples are real images: a known-answer generator")
+    access: str = Field(description="what the attacker was granted")
+    data: tuple[Fingerprint, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    provenance: Provenance

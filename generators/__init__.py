@@ -1,0 +1,1 @@
+"""What is audited: one file a generator."""

@@ -1,0 +1,1 @@
+"""How utility is measured: one file a metric."""
