@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -19,14 +19,19 @@ class PluginSpec(Model):
     name: str
     options: dict[str, object] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
 
 class AuditSpec(Model):
-    """Everything that determines an audit's result."""
+    """Everything that determines an audit's result. A plugin may be given by name alone."""
 
-    cohort: PluginSpec
+    cohort: PluginSpec = PluginSpec(name="brain-sim")
     generator: PluginSpec
-    attacks: tuple[PluginSpec, ...] = ()
-    metrics: tuple[PluginSpec, ...] = ()
+    attacks: tuple[PluginSpec, ...] = (PluginSpec(name="all"),)
+    metrics: tuple[PluginSpec, ...] = (PluginSpec(name="all"),)
     samples: int | None = Field(
         default=None, ge=1, description="synthetic images released; None: the generator's choice"
     )

@@ -74,7 +74,9 @@ class ImageSet:
 
     def take(self, index: Index | NDArray[np.bool_] | slice) -> Self:
         """The images at ``index`` (positions, a boolean mask or a slice; a slice of a memory map stays one)."""
-        chosen: dict[str, Any] = {f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[index] for f in fields(self)}
+        chosen: dict[str, Any] = {
+            f.name: None if getattr(self, f.name) is None else getattr(self, f.name)[index] for f in fields(self)
+        }
         return replace(self, **chosen)
 
     def batches(self, size: int) -> Iterator[Self]:

@@ -1,0 +1,77 @@
+"""What an audit ran on: versions, code, commit. Part of the record, and of every stage's key."""
+
+import hashlib
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from .registry import PACKAGE, Plugin
+
+LIBRARIES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "diffusers",
+    "monai",
+    "opacus",
+    "faiss-cpu",
+    "faiss-gpu-cu12",
+    "pytorch-metric-learning",
+    "pytorch-fid",
+    "nilearn",
+    "nibabel",
+)
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that results depend on, where installed."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def code_hash(*folders: Path) -> str:
+    """A hash of the Python files directly in ``folders``."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.glob("*.py")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def plugin_code(plugin: Plugin) -> str:
+    """A hash of the engine and of the folder that ``plugin`` lives in: any change of either recomputes its stages."""
+    file = sys.modules[plugin.entry.module].__file__
+    folder = Path(file).parent if file else PACKAGE
+    return code_hash(PACKAGE / "audit", folder)
+
+
+@cache
+def git_state(folder: Path = PACKAGE) -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the checkout that the package runs from; (None, None) outside one."""
+    if not (folder / ".git").exists():
+        return None, None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def machine() -> str:
+    """Operating system and processor, without the machine's name."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
