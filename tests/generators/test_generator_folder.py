@@ -1,0 +1,193 @@
+"""Synthetic images that somebody hands over."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from privbench.audit.context import Context
+from privbench.audit.errors import BadInputError
+from privbench.audit.types import ImageSet, TrainingData
+from privbench.generators.folder import Folder
+
+
+@pytest.fixture
+def handed_over(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        Image.fromarray(rng.integers(0, 256, (32, 32), dtype=np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+def table(folder: Path, rows: list[dict[str, object]]) -> None:
+    with (folder / "metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read(folder: Path, data: TrainingData, context: Context, n: int | None = None, size: int | None = None) -> ImageSet:
+    generator = Folder(path=folder, size=size)
+    generator.fit(data, context)
+    return generator.sample(n, data, context.folder, context)
+
+
+def test_without_metadata_all_images_are_taken_by_name(handed_over: Path, data: TrainingData, context: Context) -> None:
+    (handed_over / "notes.txt").write_text("not an image")
+    samples = read(handed_over, data, context)
+    assert samples.pixels.shape == (4, 1, 32, 32)
+    assert np.allclose(samples.pixels[2, 0], np.asarray(Image.open(handed_over / "2.png")) / 255)
+    assert samples.label is None
+    assert samples.mask is None
+
+
+def test_metadata_brings_label_mask_center_and_source(handed_over: Path, data: TrainingData, context: Context) -> None:
+    mask = np.zeros((32, 32), np.uint8)
+    mask[4:9, 5:9] = 3
+    Image.fromarray(mask).save(handed_over / "m.png")
+    table(
+        handed_over,
+        [
+            {"file_name": "3.png", "label": 1, "mask_file_name": "m.png", "center": "a", "source": "member-1"},
+            {"file_name": "0.png", "label": 0, "mask_file_name": "", "center": "b", "source": ""},
+        ],
+    )
+    samples = read(handed_over, data, context)
+    assert np.allclose(samples.pixels[0, 0], np.asarray(Image.open(handed_over / "3.png")) / 255)
+    assert samples.label.tolist() == [1, 0]
+    assert samples.source.tolist() == ["member-1", ""]
+    assert samples.center.tolist() == ["a", "b"]
+    assert (samples.mask[0] == mask).all()
+    assert not samples.mask[1].any()
+
+
+def _png16(array: np.ndarray, path: Path) -> None:
+    Image.fromarray(np.round(array * 65535).astype(np.uint16)).save(path)
+
+
+WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
+    "8.png": lambda a, p: Image.fromarray(np.round(a * 255).astype(np.uint8)).save(p),
+    "16.png": _png16,
+    "16.tif": _png16,
+    "float.tif": lambda a, p: Image.fromarray(a).save(p),
+    "colour.png": lambda a, p: Image.fromarray(np.round(a * 255).astype(np.uint8)).convert("RGB").save(p),
+    "flat.npy": lambda a, p: np.save(p, a),
+    "first.npy": lambda a, p: np.save(p, a[None]),
+    "last.npy": lambda a, p: np.save(p, a[..., None].astype(np.float64)),
+    "bytes.npy": lambda a, p: np.save(p, np.round(a * 255).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", list(WRITERS))
+def test_every_format_gives_the_same_image(name: str, tmp_path: Path, data: TrainingData, context: Context) -> None:
+    image = data.members.pixels[0, 0]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    WRITERS[name](image, folder / name)
+    assert np.abs(read(folder, data, context).pixels[0, 0] - image).max() <= 0.51 / 255
+
+
+def test_another_size_names_both_and_size_mends_it(handed_over: Path, data: TrainingData, context: Context) -> None:
+    big = np.kron(np.linspace(0, 1, 1024, dtype=np.float32).reshape(32, 32), np.ones((2, 2), np.float32))
+    np.save(handed_over / "big.npy", big)
+    with pytest.raises(BadInputError, match=r"big\.npy is 64x64, the cohort's images are 32x32"):
+        read(handed_over, data, context)
+    samples = read(handed_over, data, context, size=32)
+    assert samples.pixels[-1, 0].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def _truncate(folder: Path) -> str:
+    (folder / "0.png").write_bytes((folder / "0.png").read_bytes()[:200])
+    return r"0\.png cannot be read"
+
+
+def _nan(folder: Path) -> str:
+    np.save(folder / "a.npy", np.full((32, 32), np.nan, np.float32))
+    return r"a\.npy has NaN"
+
+
+def _range(folder: Path) -> str:
+    np.save(folder / "a.npy", np.linspace(-100, 200, 1024).reshape(32, 32))
+    return r"a\.npy has pixels from -100 to 200"
+
+
+def _objects(folder: Path) -> str:
+    np.save(folder / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    return r"a\.npy cannot be read"
+
+
+def _constant(folder: Path) -> str:
+    Image.new("L", (32, 32), 0).save(folder / "a.png")
+    return r"a\.png is constant"
+
+
+def _missing(folder: Path) -> str:
+    table(folder, [{"file_name": "nowhere.png"}])
+    return r"nowhere\.png does not exist"
+
+
+def _column(folder: Path) -> str:
+    table(folder, [{"name": "0.png", "label": 1}])
+    return "no column 'file_name'\ncolumns: name, label"
+
+
+def _label(folder: Path) -> str:
+    table(folder, [{"file_name": "0.png", "label": 1}, {"file_name": "1.png", "label": "grade II"}])
+    return "row 3 has label 'grade II'"
+
+
+def _rows(folder: Path) -> str:
+    (folder / "metadata.csv").write_text("file_name,label\n")
+    return "lists no images"
+
+
+def _empty(folder: Path) -> str:
+    for file in folder.iterdir():
+        file.unlink()
+    return "no images in"
+
+
+def _gone(folder: Path) -> str:
+    _empty(folder)
+    folder.rmdir()
+    return "is not a folder"
+
+
+def _mask(folder: Path) -> str:
+    np.save(folder / "m.npy", np.ones((32, 32), np.float32))
+    table(folder, [{"file_name": "0.png", "mask_file_name": "m.npy"}])
+    return r"the mask .*m\.npy"
+
+
+def _frames(folder: Path) -> str:
+    pages = [Image.new("L", (32, 32), i) for i in range(2)]
+    pages[0].save(folder / "a.tif", save_all=True, append_images=pages[1:])
+    return "several frames"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_truncate, _nan, _range, _objects, _constant, _missing, _column, _label, _rows, _empty, _gone, _mask, _frames],
+)
+def test_bad_input_is_named_in_two_lines(
+    spoil: Callable[[Path], str], handed_over: Path, data: TrainingData, context: Context
+) -> None:
+    message = spoil(handed_over)
+    with pytest.raises(BadInputError, match=message) as error:
+        read(handed_over, data, context)
+    assert len(str(error.value).splitlines()) <= 2
+    assert not (context.folder / "pixels.npy").exists() or message.startswith("the mask")
+
+
+def test_fewer_samples_are_a_random_part_and_more_are_refused(
+    handed_over: Path, data: TrainingData, context: Context
+) -> None:
+    part = read(handed_over, data, context, n=2)
+    assert len(part) == 2
+    with pytest.raises(BadInputError, match="5 samples asked for, the folder has 4"):
+        read(handed_over, data, context, n=5)
