@@ -1,3 +1,92 @@
-"""Privacy audit and benchmark for generative models of medical images."""
+"""Privacy audit and benchmark for generative models of medical images.
 
-__version__ = "0.1.0"
+>>> import privbench
+>>> record = privbench.run({"generator": "dfgm"})  # doctest: +SKIP
+>>> record.verdict.outcome  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .audit.context import Auxiliary, Context
+    from .audit.errors import AccessError, BadInputError, InvalidError, SkippedError
+    from .audit.plugin import attack, cohort, generator, metric, report
+    from .audit.record import AuditRecord, AuditSpec, Estimate, Finding, Measurement, Verdict
+    from .audit.runner import run
+    from .audit.target import Access, Denoiser, Queries, Target
+    from .audit.types import (
+        ImageSet,
+        LinkageScores,
+        MembershipScores,
+        MemorizationScores,
+        PairScores,
+        SpaceDistances,
+        Split,
+        TrainingData,
+    )
+
+_HOME = {
+    "audit.context": ("Auxiliary", "Context"),
+    "audit.errors": ("AccessError", "BadInputError", "InvalidError", "SkippedError"),
+    "audit.plugin": ("attack", "cohort", "generator", "metric", "report"),
+    "audit.record": ("AuditRecord", "AuditSpec", "Estimate", "Finding", "Measurement", "Verdict"),
+    "audit.runner": ("run",),
+    "audit.target": ("Access", "Denoiser", "Queries", "Target"),
+    "audit.types": (
+        "ImageSet",
+        "LinkageScores",
+        "MembershipScores",
+        "MemorizationScores",
+        "PairScores",
+        "SpaceDistances",
+        "Split",
+        "TrainingData",
+    ),
+}
+
+__all__ = [
+    "Access",
+    "AccessError",
+    "AuditRecord",
+    "AuditSpec",
+    "Auxiliary",
+    "BadInputError",
+    "Context",
+    "Denoiser",
+    "Estimate",
+    "Finding",
+    "ImageSet",
+    "InvalidError",
+    "LinkageScores",
+    "Measurement",
+    "MembershipScores",
+    "MemorizationScores",
+    "PairScores",
+    "Queries",
+    "SkippedError",
+    "SpaceDistances",
+    "Split",
+    "Target",
+    "TrainingData",
+    "Verdict",
+    "attack",
+    "cohort",
+    "generator",
+    "metric",
+    "report",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use."""
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

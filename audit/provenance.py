@@ -4,11 +4,13 @@ import hashlib
 import platform
 import subprocess
 import sys
+from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .registry import PACKAGE, Plugin
+from .record import Provenance
+from .registry import PACKAGE, PACKAGE_NAME, Plugin
 
 LIBRARIES = (
     "torch",
@@ -75,3 +77,20 @@ def git_state(folder: Path = PACKAGE) -> tuple[str | None, bool | None]:
 def machine() -> str:
     """Operating system and processor, without the machine's name."""
     return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def provenance(device: str, command: str, began: datetime, seconds: float) -> Provenance:
+    """What would be needed to run the same audit again."""
+    commit, dirty = git_state()
+    return Provenance(
+        privbench=version(PACKAGE_NAME),
+        python=platform.python_version(),
+        platform=machine(),
+        device=device,
+        libraries=libraries(),
+        git_commit=commit,
+        git_dirty=dirty,
+        command=command,
+        started=began.isoformat(timespec="seconds"),
+        seconds=seconds,
+    )

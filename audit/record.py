@@ -123,18 +123,21 @@ class Finding(Model):
         return next((e for e in self.estimates if e.name == name and e.group == group), None)
 
 
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+
 class Rule(Model):
     """One line of the verdict."""
 
     name: str
-    outcome: Literal["pass", "fail", "inconclusive"]
+    outcome: Outcome
     reason: str
 
 
 class Verdict(Model):
     """What the rules say together: fail if one fails, pass only if all pass."""
 
-    outcome: Literal["pass", "fail", "inconclusive"]
+    outcome: Outcome
     rules: tuple[Rule, ...]
 
 

@@ -58,6 +58,52 @@ def parse_plugin_options(pairs: Iterable[str], flag: str) -> dict[str, dict[str,
     return options
 
 
+def with_flags(
+    content: Mapping[str, object],
+    single: Mapping[str, tuple[str | None, dict[str, object]]],
+    several: Mapping[str, tuple[list[str] | None, dict[str, dict[str, object]]]],
+    plain: Mapping[str, object],
+) -> dict[str, object]:
+    """The content of a spec file with the flags laid over it.
+
+    Args:
+        content: of the spec file; may be empty.
+        single: cohort and generator: a name, or None, and options; the file's options for another name are dropped.
+        several: attacks and metrics: names, or None, and options by plugin.
+        plain: other keys; None where no flag was given.
+
+    Raises:
+        BadInputError: if options are given for a generator that nobody named.
+    """
+    merged = dict(content) | {key: value for key, value in plain.items() if value is not None}
+    for key, (name, options) in single.items():
+        before = _as_plugin(content.get(key))
+        if name is not None and before.name != name:
+            before = PluginSpec(name=name)
+        if before.name:
+            merged[key] = {"name": before.name, "options": before.options | options}
+        elif options:
+            default = AuditSpec.model_fields[key].default
+            if not isinstance(default, PluginSpec):
+                raise BadInputError(f"options for a {key} are given, but no {key}\nname it with --{key} NAME")
+            merged[key] = {"name": default.name, "options": options}
+    for key, (names, by_plugin) in several.items():
+        asked = content.get(key, ["all"]) if names is None else names
+        listed = [_as_plugin(a) for a in asked] if isinstance(asked, list) else []
+        listed += [PluginSpec(name=name, options=options) for name, options in by_plugin.items()]
+        merged[key] = [plugin.model_dump() for plugin in listed]
+    return merged
+
+
+def _as_plugin(value: object) -> PluginSpec:
+    if value is None:
+        return PluginSpec(name="")
+    try:
+        return PluginSpec.model_validate(value)
+    except ValidationError:
+        raise BadInputError(f"spec: {value!r} is neither a plugin's name nor a table with name and options") from None
+
+
 def make_spec(content: Mapping[str, object]) -> AuditSpec:
     """A spec from plain values, as a TOML file or the flags give them.
 

@@ -94,7 +94,7 @@ def tpr_at_fpr(member: FloatArray, other: FloatArray, fpr: float) -> tuple[int, 
 
 def resolvable(fpr: float, n: int, confidence: float) -> bool:
     """Whether n non-members, none of them accused, would bound the false positive rate by ``fpr``."""
-    return 1 - (1 - confidence) ** (1 / n) <= fpr
+    return bool(1 - (1 - confidence) ** (1 / n) <= fpr)
 
 
 def multiplicities(patient: Names, rng: np.random.Generator, resamples: int) -> Iterator[NDArray[np.int64]]:

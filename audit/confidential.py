@@ -1,0 +1,58 @@
+"""Per-record scores, for the owner of the data alone: files of their own, never part of record, report or log."""
+
+import csv
+import io
+from collections.abc import Iterable
+
+import numpy as np
+
+from .measured import Truth
+from .types import AttackScores, LinkageScores, MembershipScores, MemorizationScores, Names
+
+HEADER = "# CONFIDENTIAL: scores of individual patients. Do not publish."
+
+
+def confidential_csv(scores: AttackScores, truth: Truth) -> str:
+    """One row for each candidate (membership) or released image (memorization, re-identification)."""
+    if isinstance(scores, MembershipScores):
+        columns = ["patient", "member", "score"]
+        rows: Iterable[Iterable[object]] = zip(
+            truth.patient.tolist(), truth.member.astype(int).tolist(), scores.score.tolist(), strict=True
+        )
+    elif isinstance(scores, MemorizationScores):
+        columns, rows = _distances(scores, truth)
+    else:
+        columns, rows = _similarities(scores, truth)
+    text = io.StringIO()
+    text.write(HEADER + "\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _distances(scores: MemorizationScores, truth: Truth) -> tuple[list[str], Iterable[Iterable[object]]]:
+    patients = scores.spaces[0].patients
+    member, _ = truth.of_patients(patients)
+    real = _real_names(patients, truth)
+    columns, values = ["image"], [np.arange(len(scores.spaces[0].samples)).astype(str)]
+    for space in scores.spaces:
+        for side, group in (("member", member), ("holdout", ~member)):
+            near = space.samples[:, group]
+            columns += [f"{space.space}_{side}", f"{space.space}_{side}_patient"]
+            values += [near.min(axis=1).astype(str), real[group][near.argmin(axis=1)]]
+    return columns, zip(*values, strict=True)
+
+
+def _similarities(scores: LinkageScores, truth: Truth) -> tuple[list[str], Iterable[Iterable[object]]]:
+    columns, values = ["image"], [np.arange(len(scores.similarity)).astype(str)]
+    for side, group in (("member", truth.member), ("holdout", ~truth.member)):
+        best = scores.similarity[:, group]
+        columns += [f"{side}_score", f"{side}_patient"]
+        values += [best.max(axis=1).astype(str), truth.patient[group][best.argmax(axis=1)]]
+    return columns, zip(*values, strict=True)
+
+
+def _real_names(pseudonyms: Names, truth: Truth) -> Names:
+    names, first = np.unique(truth.candidates.patient, return_index=True)
+    return truth.patient[first[np.searchsorted(names, pseudonyms)]]

@@ -1,0 +1,97 @@
+"""What the engine checks of values that plugins hand it, so that a broken plugin cannot pass for a safe generator."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BadInputError
+from .measured import Truth
+from .plugin import Need
+from .registry import Plugin
+from .types import AttackScores, ImageSet, LinkageScores, MembershipScores, MemorizationScores, Split
+
+BLOCK = 256
+
+
+def check_needs(split: Split, plugins: list[Plugin]) -> None:
+    """Every plugin has what it needs of the cohort, before anything is trained.
+
+    Raises:
+        BadInputError: naming the plugin, what it lacks and the fix.
+    """
+    sizes = {part: len(images.patients) for part, images in split.parts()}
+    for plugin in plugins:
+        for need in plugin.facts.needs:
+            if not _has(split, need):
+                raise BadInputError(f"{plugin.label} needs {MISSING[need][0]}, the cohort has none\n{MISSING[need][1]}")
+        for part, least in plugin.facts.patients.items():
+            if sizes.get(part, 0) < least:
+                raise BadInputError(
+                    f"{plugin.label} needs at least {least} {part} patients, the cohort has {sizes.get(part, 0)}\n"
+                    f"give the cohort more patients, or leave this {plugin.entry.kind} out"
+                )
+
+
+MISSING: dict[Need, tuple[str, str]] = {
+    "public": ("public images", "mark some with split=public in metadata.csv, or choose another generator"),
+    "reserve": ("reserve patients", "raise --cohort-opt reserve=..., or mark some with split=reserve"),
+    "mask": ("lesion masks", "give mask_file_name in metadata.csv, or leave this plugin out"),
+    "label": ("labels", "give a column label in metadata.csv, or leave this plugin out"),
+    "center": ("centres", "give a column center in metadata.csv, or leave this plugin out"),
+}
+
+
+def _has(split: Split, need: Need) -> bool:
+    part = getattr(split, need, None) if need in {"public", "reserve"} else getattr(split.members, need)
+    return part is not None and len(part) > 0
+
+
+def check_samples(images: ImageSet, members: ImageSet, label: str) -> None:
+    """A generator's images have the cohort's shape and are finite and in [0, 1].
+
+    Raises:
+        BadInputError: if not.
+    """
+    expected = members.pixels.shape[1:]
+    if not len(images):
+        raise BadInputError(f"{label} gave no images")
+    if images.pixels.shape[1:] != expected:
+        raise BadInputError(
+            f"{label}: its images are {images.pixels.shape[1:]} (channels, height, width), the cohort's {expected}\n"
+            "bring both to one size with the option size, and to one number of channels"
+        )
+    for part in images.batches(BLOCK):
+        if not np.isfinite(part.pixels).all() or part.pixels.min() < 0 or part.pixels.max() > 1:
+            raise BadInputError(f"{label}: its images have values that are not finite or not in [0, 1]")
+
+
+def check_scores(scores: AttackScores, truth: Truth, label: str) -> None:
+    """An attack's scores have a row for each candidate or sample and are numbers.
+
+    Raises:
+        TypeError: if they are not scores.
+        ValueError: if a shape is wrong or a score is not a number.
+    """
+    for array, rows in _arrays(scores, len(truth.candidates), len(truth.samples), label):
+        if array.shape != rows:
+            raise ValueError(f"{label} returned scores of shape {array.shape}, not {rows}")
+        if np.isnan(array).any():
+            raise ValueError(f"{label} returned scores that are not numbers")
+
+
+def _arrays(
+    scores: AttackScores, candidates: int, samples: int, label: str
+) -> list[tuple[NDArray[np.floating], tuple[int, ...]]]:
+    if isinstance(scores, MembershipScores):
+        return [(scores.score, (candidates,))]
+    if isinstance(scores, LinkageScores):
+        return [(scores.similarity, (samples, candidates))]
+    if isinstance(scores, MemorizationScores):
+        return [
+            pair
+            for space in scores.spaces
+            for pair in (
+                (space.samples, (samples, len(space.patients))),
+                (space.candidates, (candidates, len(space.patients))),
+            )
+        ]
+    raise TypeError(f"{label} returned {type(scores).__name__}, not scores")

@@ -1,0 +1,108 @@
+"""From findings to a verdict. It judges what was measured and measures nothing itself."""
+
+from dataclasses import dataclass
+
+from .record import Estimate, Finding, Outcome, Rule, Verdict
+
+CRITERIA = {
+    "memorization": "singling out",
+    "membership": "inference of membership",
+    "reidentification": "linkability",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of one estimate is tolerated.
+
+    Attributes:
+        estimate: its name; group "" is meant.
+        most: the largest tolerated distance from ``center``, in the direction that is worse.
+        center: what the distance is measured from.
+        why: the rationale, for the report.
+    """
+
+    estimate: str
+    most: float
+    center: float
+    why: str
+
+
+LIMITS = {
+    "memorization": (
+        Limit("copied_share", 0.02, 0.0, "at most 2% of released images may lie closer to a member than strangers do"),
+    ),
+    "membership": (Limit("auc", 0.1, 0.5, "an attacker may tell members from others with an AUC of at most 0.60"),),
+    "reidentification": (
+        Limit("linked_excess", 0.05, 0.0, "at most 5% of released images may match a member beyond chance matches"),
+    ),
+}
+
+
+def judge(findings: tuple[Finding, ...]) -> Verdict:
+    """One rule a limit and finding; fail if one fails, pass only if each criterion was tested and every rule passes.
+
+    A rule fails when the whole interval lies beyond the limit, passes when the whole interval lies within it *and* the
+    attack could have seen the limit crossed, and is inconclusive otherwise. What could not be measured never passes.
+    """
+    rules: list[Rule] = []
+    for family, words in CRITERIA.items():
+        own = [f for f in findings if f.kind == "attack" and f.family == family]
+        for finding in own:
+            rules.extend(_rules_of(finding, family))
+        if all(f.status == "skipped" for f in own):
+            why = "; ".join(f"{f.plugin}: {f.reason}" for f in own) or f"no {family} attack was asked for"
+            rules.append(Rule(name=family, outcome="inconclusive", reason=f"{words} was not tested ({why})"))
+    outcomes = {rule.outcome for rule in rules}
+    outcome: Outcome = "fail" if "fail" in outcomes else "inconclusive" if "inconclusive" in outcomes else "pass"
+    return Verdict(outcome=outcome, rules=tuple(rules))
+
+
+def _rules_of(finding: Finding, family: str) -> list[Rule]:
+    name = f"{family}.{finding.plugin}"
+    if finding.status == "skipped":
+        return []
+    if finding.status in {"invalid", "error"}:
+        return [Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")]
+    rules = [_apply(limit, finding.estimate(limit.estimate), name) for limit in LIMITS[family]]
+    exact = finding.estimate("exact_copies", "pixels") or finding.estimate("exact_copies")
+    if exact and exact.value is not None:
+        found = exact.value > (exact.null or 0.0)
+        reason = f"{exact.note} (limit: none identical to a member's, up to 8-bit rounding)"
+        rules.append(Rule(name=f"{name}.exact_copies", outcome="fail" if found else "pass", reason=reason))
+    return rules
+
+
+def _apply(limit: Limit, estimate: Estimate | None, finding: str) -> Rule:
+    name = f"{finding}.{limit.estimate}"
+    if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
+        why = estimate.note if estimate else "the attack did not report it"
+        return Rule(name=name, outcome="inconclusive", reason=f"could not be measured: {why}")
+    low, high = _risk(estimate, limit.center)
+    bound = (
+        f"{limit.center - limit.most:g} to {limit.center + limit.most:g}"
+        if estimate.worse == "both"
+        else f"at most {limit.center + limit.most:g}"
+    )
+    said = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}], allowed: {bound}"
+    if low > limit.most:
+        return Rule(name=name, outcome="fail", reason=said)
+    if high > limit.most:
+        return Rule(name=name, outcome="inconclusive", reason=f"{said}; the interval reaches beyond it")
+    if estimate.detectable is None:
+        return Rule(name=name, outcome="inconclusive", reason=f"{said}; how small a leak would show is unknown")
+    if estimate.detectable - limit.center > limit.most:
+        reason = f"{said}; but only a leak of {estimate.detectable:.3f} or more would have been found"
+        return Rule(name=name, outcome="inconclusive", reason=reason)
+    return Rule(name=name, outcome="pass", reason=f"{said}; a leak of {estimate.detectable:.3f} would have been found")
+
+
+def _risk(estimate: Estimate, center: float) -> tuple[float, float]:
+    """The interval of the distance from ``center`` in the worse direction; two-sided where both are leaks."""
+    assert estimate.low is not None
+    assert estimate.high is not None
+    low, high = estimate.low - center, estimate.high - center
+    if estimate.worse == "both":
+        nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+        return nearest, max(abs(low), abs(high))
+    return (-high, -low) if estimate.worse == "lower" else (low, high)

@@ -1,0 +1,214 @@
+"""Verifier similarities -> power on real pairs first, then linked images and patients against holdout, and mAP@R."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .context import Context
+from .measured import Measured, Truth, histogram
+from .neighbours import Ranking, rank_patients
+from .record import Estimate
+from .stats import (
+    average_precision_at_r,
+    bootstrap,
+    chance_map_at_r,
+    difference_interval,
+    permutation_p_value,
+    roc_auc,
+    share_detectable,
+    shuffle_within,
+)
+from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels
+
+FALSE_MATCH_RATE = 0.001
+POWER_AUC = 0.9
+PERMUTATIONS = 999
+RESAMPLES = 1000
+
+
+def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Measured:
+    """Nothing is claimed from a verifier that cannot re-identify real pairs: then only its power is reported.
+
+    Returns:
+        ``verifier_auc`` by kind of real pair; ``linked_excess`` (share of released images that match a member, beyond
+        the share that match a holdout patient), ``linked_patients``, ``map@r`` and ``map@r_lift``.
+    """
+    power = [_verifier_auc(pairs, context) for pairs in scores.power]
+    first = power[0]
+    assert first.value is not None
+    if first.value < POWER_AUC:
+        reason = f"the verifier's AUC on real pairs ({first.group}) is {first.value:.2f}, below {POWER_AUC}"
+        return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
+
+    threshold = float(np.quantile(scores.impostor, 1 - FALSE_MATCH_RATE, method="higher"))
+    names, distance = _patient_distances(scores.similarity, truth.candidates.patient)
+    member, strata = truth.of_patients(names)
+    ranking = rank_patients(distance)
+    rng = context.rng("permutations")
+    null = np.array([_excess(ranking, member[shuffle_within(strata, rng)], -threshold) for _ in range(PERMUTATIONS)])
+    estimates = [
+        _linked_excess(ranking, member, -threshold, null, context.confidence),
+        _linked_patients(ranking, member, -threshold, context.confidence),
+        *_retrieval(scores.similarity, truth, context),
+        *power,
+    ]
+    groups = {
+        "synthetic to best member": -ranking.nearest_in(member)[0],
+        "synthetic to best holdout": -ranking.nearest_in(~member)[0],
+        "different real patients": scores.impostor,
+    }
+    plot = histogram("similarity", "verifier score (higher: more likely one patient)", groups)
+    return Measured(tuple(estimates), (plot,), scores.notes)
+
+
+def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
+    def weighted(same: NDArray[np.int64], different: NDArray[np.int64]) -> float:
+        if not same.sum() or not different.sum():
+            return float("nan")
+        return roc_auc(np.repeat(pairs.same, same), np.repeat(pairs.different, different))
+
+    owners = (pairs.same_patient, pairs.different_patient)
+    interval = bootstrap(weighted, owners, context.rng("verifier", pairs.name), context.confidence, 200)
+    return Estimate(
+        name="verifier_auc",
+        group=pairs.name,
+        value=roc_auc(pairs.same, pairs.different),
+        low=interval.low,
+        high=interval.high,
+        null=0.5,
+        n=len(pairs.same) + len(pairs.different),
+        unit="pair",
+        worse="none",
+        method="real pairs of unseen patients; bootstrap of patients, 200 resamples",
+    )
+
+
+def _patient_distances(similarity: Pixels, patient: Names) -> tuple[Names, Pixels]:
+    """Minus the best similarity to any image of each patient: ``(patients, (n, p))``."""
+    order = np.argsort(patient, kind="stable")
+    names, starts = np.unique(patient[order], return_index=True)
+    return names, -np.maximum.reduceat(similarity[:, order], starts, axis=1)
+
+
+def _excess(ranking: Ranking, member: NDArray[np.bool_], reach: float) -> float:
+    linked = float((ranking.nearest_in(member)[0] < reach).mean())
+    control = float((ranking.nearest_in(~member)[0] < reach).mean())
+    return (linked - control) / (1 - control) if control < 1 else 0.0
+
+
+def _linked_excess(
+    ranking: Ranking, member: NDArray[np.bool_], reach: float, null: FloatArray, confidence: float
+) -> Estimate:
+    n = len(ranking.distance)
+    linked = int((ranking.nearest_in(member)[0] < reach).sum())
+    control = int((ranking.nearest_in(~member)[0] < reach).sum())
+    value = _excess(ranking, member, reach)
+    interval = difference_interval((linked, n), (control, n), confidence)
+    scale = max(1 - control / n, 1e-9)
+    return Estimate(
+        name="linked_excess",
+        value=value,
+        low=max(interval.low / scale, -1.0),
+        high=min(interval.high / scale, 1.0),
+        null=0.0,
+        n=n,
+        unit="image",
+        worse="higher",
+        detectable=share_detectable(float(np.quantile(null, 0.95)), n, float(null.std())),
+        p_value=permutation_p_value(value, null),
+        method=f"matches at {FALSE_MATCH_RATE:.1%} false matches a pair; Newcombe interval of the difference to "
+        f"holdout, divided by 1 - control; {len(null)} permutations of patients within centres",
+        note=f"{linked} of {n} released images match a member, {control} a holdout patient",
+    )
+
+
+def _linked_patients(ranking: Ranking, member: NDArray[np.bool_], reach: float, confidence: float) -> Estimate:
+    def linked(group: NDArray[np.bool_]) -> int:
+        distance, column = ranking.nearest_in(group)
+        return len(np.unique(column[distance < reach]))
+
+    found, control = linked(member), linked(~member)
+    n, n_control = int(member.sum()), int((~member).sum())
+    interval = difference_interval((found, n), (control, n_control), confidence)
+    return Estimate(
+        name="linked_patients",
+        value=found / n - control / n_control,
+        low=interval.low,
+        high=interval.high,
+        null=0.0,
+        n=n,
+        unit="patient",
+        worse="higher",
+        method="best match of each released image; Newcombe interval of the difference to holdout patients",
+        note=f"{found} of {n} member patients, {control} of {n_control} holdout patients",
+    )
+
+
+def _retrieval(similarity: Pixels, truth: Truth, context: Context) -> list[Estimate]:
+    """mAP@R of the source patient's images among all members' images, where samples state their source."""
+    source = truth.samples.source
+    gallery = truth.patient[truth.member]
+    known = np.zeros(len(similarity), dtype=bool) if source is None else np.isin(source, gallery)
+    if source is None or not known.any():
+        note = "no released image states the patient whose record conditioned it"
+        unknown = Estimate(name="map@r", value=None, n=0, unit="image", worse="higher", note=note)
+        return [unknown]
+    queries = source[known]
+    names, counts = np.unique(gallery, return_counts=True)
+    relevant = counts[np.searchsorted(names, queries)]
+    scores = similarity[known][:, truth.member]
+    top = np.argsort(-scores, axis=1, kind="stable")[:, : int(counts.max())]
+    ranked = gallery[top]
+
+    def precision(asked: Names) -> FloatArray:
+        match = ranked == asked[:, None]
+        sizes = counts[np.searchsorted(names, asked)]
+        return np.array([average_precision_at_r(row[:r]) for row, r in zip(match, sizes, strict=True)])
+
+    each = precision(queries)
+    chance = float(np.mean([chance_map_at_r(len(gallery), int(r)) for r in relevant]))
+    value = float(each.mean())
+    interval = bootstrap(
+        lambda weight: float((each * weight).sum() / weight.sum()),
+        (queries,),
+        context.rng("map@r"),
+        context.confidence,
+        RESAMPLES,
+    )
+    center = truth.samples.center
+    strata = np.full(len(queries), "") if center is None else center[known]
+    rng = context.rng("map@r", "permutations")
+    null = np.array([precision(queries[shuffle_within(strata, rng)]).mean() for _ in range(199)])
+    gallery_note = f"gallery of {len(gallery)} member images, R = {_span(relevant)}"
+    n = len(queries)
+    return [
+        Estimate(
+            name="map@r",
+            n=n,
+            unit="image",
+            worse="higher",
+            value=value,
+            low=interval.low,
+            high=interval.high,
+            null=chance,
+            p_value=permutation_p_value(value, null),
+            method="bootstrap of source patients; sources permuted within centres",
+            note=f"{gallery_note}; sources shuffled within centres give {null.mean():.4f}",
+        ),
+        Estimate(
+            name="map@r_lift",
+            n=n,
+            unit="image",
+            worse="higher",
+            value=value / chance,
+            low=interval.low / chance,
+            high=interval.high / chance,
+            null=1.0,
+            method="mAP@R over its exact expectation for a random ranking",
+            note=gallery_note,
+        ),
+    ]
+
+
+def _span(counts: Index) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return str(low) if low == high else f"{low}-{high}"

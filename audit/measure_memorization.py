@@ -1,0 +1,252 @@
+"""Distances of samples to candidate patients -> copied share, DCR, NNDR, exposed patients; space by space and combined.
+
+What is measured is always the difference between members and holdout: under no leakage the two are exchangeable, so the
+null of every statistic here is made by permuting patients between them (within centres), not assumed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .context import Context
+from .measured import Measured, Truth, histogram
+from .neighbours import Ranking, rank_patients
+from .record import Estimate, Plot
+from .stats import (
+    Interval,
+    difference_interval,
+    permutation_p_value,
+    proportion_interval,
+    share_detectable,
+    shuffle_within,
+)
+from .types import FloatArray, Index, MemorizationScores, SpaceDistances
+
+ALPHA = 0.01
+PERMUTATIONS = 999
+EIGHT_BIT_STEP = 1 / 255
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Space:
+    name: str
+    samples: Ranking
+    candidates: Ranking
+    own: Index  # column of each candidate image's own patient
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Hits:
+    """Which samples lie closer than real strangers do, to members and to holdout: ``(n_samples,)`` each."""
+
+    member: NDArray[np.bool_]
+    holdout: NDArray[np.bool_]
+    member_patient: Index
+    holdout_patient: Index
+
+    @property
+    def excess(self) -> float:
+        control = float(self.holdout.mean())
+        return (float(self.member.mean()) - control) / (1 - control) if control < 1 else 0.0
+
+
+def measure_memorization(scores: MemorizationScores, truth: Truth, context: Context) -> Measured:
+    """Control-normalised copied share and its companions.
+
+    A sample counts as a copy in a space if it lies closer to its nearest member than all but 1% of real images
+    lie to the nearest patient of the other group. The same is counted against holdout, and what is reported is
+    (share - control) / (1 - control). Group "" takes each sample's most suspicious space; its threshold is set on
+    the same combination for real images, so that looking in many places costs no false alarms.
+
+    Returns:
+        ``copied_share``, ``exposed_patients`` and ``exact_copies`` (group "" counts for the verdict), ``dcr_share`` and
+        ``nndr`` by space.
+    """
+    spaces = [_prepare(space, truth) for space in scores.spaces]
+    patients = scores.spaces[0].patients
+    member, strata = truth.of_patients(patients)
+    observed = _hits(spaces, member)
+    rng = context.rng("permutations")
+    null = np.empty((PERMUTATIONS, len(spaces) + 1))
+    dcr_null = np.empty((PERMUTATIONS, len(spaces)))
+    for b in range(PERMUTATIONS):
+        permuted = member[shuffle_within(strata, rng)]
+        null[b] = [hits.excess for hits in _hits(spaces, permuted)]
+        dcr_null[b] = [_dcr(space, permuted) for space in spaces]
+
+    estimates: list[Estimate] = []
+    for k, hits in enumerate(observed):
+        group = spaces[k].name if k < len(spaces) else ""
+        estimates.append(_copied_share(hits, null[:, k], group, context.confidence))
+    combined = observed[-1]
+    estimates.append(_exposed(combined, member, context.confidence))
+    plots: list[Plot] = []
+    for k, (space, given) in enumerate(zip(spaces, scores.spaces, strict=True)):
+        if space.name == "pixels":
+            estimates.append(_exact(given, member, context.confidence))
+        estimates.append(_dcr_share(space, member, dcr_null[:, k], context.confidence))
+        estimates.append(_nndr(given, member, context))
+        to_member, _ = space.samples.nearest_in(member)
+        to_holdout, _ = space.samples.nearest_in(~member)
+        groups = {
+            "synthetic to nearest member": to_member,
+            "synthetic to nearest holdout": to_holdout,
+            "real to nearest stranger": space.candidates.nearest_opposite(member, member[space.own]),
+        }
+        plots.append(histogram(space.name, f"distance ({space.name})", groups))
+    order = sorted(range(len(estimates)), key=lambda i: estimates[i].group != "")
+    return Measured(tuple(estimates[i] for i in order), tuple(plots), scores.notes, flagged=combined.member)
+
+
+def _prepare(space: SpaceDistances, truth: Truth) -> _Space:
+    own = np.searchsorted(space.patients, truth.candidates.patient)
+    return _Space(space.space, rank_patients(space.samples), rank_patients(space.candidates), own)
+
+
+def _suspicion(distance: FloatArray, strangers: FloatArray) -> FloatArray:
+    """The share of real strangers that lie closer, continued linearly from the closest stranger down to distance 0."""
+    grid = np.concatenate([[0.0], np.sort(strangers)])
+    return np.interp(distance, grid, np.arange(len(grid)) / len(grid))
+
+
+def _hits(spaces: list[_Space], member: NDArray[np.bool_]) -> list[_Hits]:
+    """Hits in each space, then combined over all."""
+    to_member, to_holdout, strangers, found = [], [], [], []
+    columns_member, columns_holdout = [], []
+    for space in spaces:
+        cross = space.candidates.nearest_opposite(member, member[space.own])
+        (near, column), (control, control_column) = space.samples.nearest_in(member), space.samples.nearest_in(~member)
+        to_member.append(_suspicion(near, cross))
+        to_holdout.append(_suspicion(control, cross))
+        strangers.append(_suspicion(cross, cross))
+        columns_member.append(column)
+        columns_holdout.append(control_column)
+        threshold = max(ALPHA, 1 / (len(cross) + 1))
+        found.append(_Hits(to_member[-1] < threshold, to_holdout[-1] < threshold, column, control_column))
+    m, h, null = np.stack(to_member), np.stack(to_holdout), np.stack(strangers)
+    threshold = float(np.quantile(null.min(axis=0), ALPHA, method="lower"))
+    rows = np.arange(m.shape[1])
+    found.append(
+        _Hits(
+            m.min(axis=0) < threshold,
+            h.min(axis=0) < threshold,
+            np.stack(columns_member)[m.argmin(axis=0), rows],
+            np.stack(columns_holdout)[h.argmin(axis=0), rows],
+        )
+    )
+    return found
+
+
+def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) -> Estimate:
+    n = len(hits.member)
+    caught, control = int(hits.member.sum()), int(hits.holdout.sum())
+    interval = _normalised(difference_interval((caught, n), (control, n), confidence), control / n)
+    return Estimate(
+        name="copied_share",
+        group=group,
+        value=hits.excess,
+        low=interval.low,
+        high=interval.high,
+        null=0.0,
+        n=n,
+        unit="image",
+        worse="higher",
+        detectable=share_detectable(float(np.quantile(null, 0.95)), n, float(null.std())),
+        p_value=permutation_p_value(hits.excess, null),
+        method="Newcombe interval of the difference to holdout, divided by 1 - control; "
+        f"{len(null)} permutations of patients within centres",
+        note=f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout",
+    )
+
+
+def _normalised(difference: Interval, control: float) -> Interval:
+    scale = max(1 - control, 1e-9)
+    return Interval(max(difference.low / scale, -1.0), min(difference.high / scale, 1.0))
+
+
+def _exposed(hits: _Hits, member: NDArray[np.bool_], confidence: float) -> Estimate:
+    exposed = len(np.unique(hits.member_patient[hits.member]))
+    control = len(np.unique(hits.holdout_patient[hits.holdout]))
+    n, n_control = int(member.sum()), int((~member).sum())
+    interval = difference_interval((exposed, n), (control, n_control), confidence)
+    return Estimate(
+        name="exposed_patients",
+        value=exposed / n - control / n_control,
+        low=interval.low,
+        high=interval.high,
+        null=0.0,
+        n=n,
+        unit="patient",
+        worse="higher",
+        method="Newcombe interval of the difference to holdout patients",
+        note=f"{exposed} of {n} member patients, {control} of {n_control} holdout patients",
+    )
+
+
+def _exact(space: SpaceDistances, member: NDArray[np.bool_], confidence: float) -> Estimate:
+    n = len(space.samples)
+    exact = int((space.samples[:, member].min(axis=1) < EIGHT_BIT_STEP).sum())
+    control = int((space.samples[:, ~member].min(axis=1) < EIGHT_BIT_STEP).sum())
+    interval = proportion_interval(exact, n, confidence)
+    return Estimate(
+        name="exact_copies",
+        value=exact / n,
+        low=interval.low,
+        high=interval.high,
+        null=control / n,
+        n=n,
+        unit="image",
+        worse="higher",
+        method="root mean square pixel difference below 1/255 to a member's image; Clopper-Pearson",
+        note=f"{exact} of {n} released images, {control} against holdout",
+    )
+
+
+def _dcr(space: _Space, member: NDArray[np.bool_]) -> float:
+    near, control = space.samples.nearest_in(member)[0], space.samples.nearest_in(~member)[0]
+    return float((near < control).mean() + (near == control).mean() / 2)
+
+
+def _dcr_share(space: _Space, member: NDArray[np.bool_], null: FloatArray, confidence: float) -> Estimate:
+    share = _dcr(space, member)
+    n = len(space.samples.distance)
+    interval = proportion_interval(round(share * n), n, confidence, "wilson")
+    return Estimate(
+        name="dcr_share",
+        group=space.name,
+        value=share,
+        low=interval.low,
+        high=interval.high,
+        null=0.5,
+        n=n,
+        unit="image",
+        worse="higher",
+        p_value=permutation_p_value(share, null),
+        method="share of samples closer to members than to as many holdout patients; Wilson; patients permuted",
+        note="a share of 0.5 does not rule out membership inference (arXiv 2505.01524)",
+    )
+
+
+def _nndr(space: SpaceDistances, member: NDArray[np.bool_], context: Context) -> Estimate:
+    def ratios(columns: NDArray[np.bool_]) -> FloatArray:
+        two = np.partition(space.samples[:, columns].astype(np.float64), 1, axis=1)[:, :2]
+        return np.where(two[:, 1] > 0, two[:, 0] / np.where(two[:, 1] > 0, two[:, 1], 1.0), 1.0)
+
+    to_member, to_holdout = ratios(member), ratios(~member)
+    rng = context.rng("nndr", space.space)
+    draws = rng.integers(0, len(to_member), (1000, len(to_member)))
+    tail = (1 - context.confidence) / 2
+    low, high = np.quantile(np.median(to_member[draws], axis=1), [tail, 1 - tail])
+    return Estimate(
+        name="nndr",
+        group=space.space,
+        value=float(np.median(to_member)),
+        low=float(low),
+        high=float(high),
+        null=float(np.median(to_holdout)),
+        n=len(to_member),
+        unit="image",
+        worse="lower",
+        method="median of nearest over second nearest patient's distance; bootstrap of samples; null: holdout",
+    )

@@ -1,0 +1,176 @@
+"""The run folder: what an audit leaves for people. One run at a time writes to it; every file is whole."""
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from PIL import Image
+
+from .errors import BadInputError
+from .persist import load_images, save_images
+from .record import AuditRecord, AuditSpec
+from .store import Store, unwritable
+from .types import ImageSet, Pixels
+from .whole import write_text_whole, write_whole
+
+RECORD, SPEC, SAMPLES_MARK = "record.json", "spec.json", ".complete"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A run folder that this process has to itself.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def open(cls, out: Path | str | None, spec: AuditSpec) -> Iterator["RunFolder"]:
+        """The folder for ``spec``, locked and checked.
+
+        Raises:
+            BadInputError: if another run has it, if it holds another audit, or if it cannot be written.
+        """
+        path = run_path(out, spec)
+        lock = FileLock(path / ".lock")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BadInputError(
+                f"another run is writing to '{path}'\nwait until it has finished, or choose another folder with --out"
+            ) from None
+        except OSError as error:
+            raise unwritable("output", path, error) or error from error
+        try:
+            _claim(path, spec)
+            yield cls(path)
+        except OSError as error:
+            raise unwritable("output", path, error) or error from error
+        finally:
+            lock.release()
+
+    def write_record(self, record: AuditRecord) -> None:
+        """``record.json``."""
+        write_text_whole(self.path / RECORD, record.model_dump_json(indent=1))
+
+    def write_report(self, text: str, name: str) -> None:
+        """A report, e.g. ``report.html``."""
+        write_text_whole(self.path / name, text)
+
+    def write_gallery(self, gallery: ImageSet | None) -> None:
+        """The images that a report may show, so that it can be written again in another format."""
+        shutil.rmtree(self.path / "gallery", ignore_errors=True)
+        if gallery is not None:
+            save_images(gallery, self.path / "gallery", "gallery")
+
+    def write_traceback(self, plugin: str, details: str) -> None:
+        """The traceback of a crashed plugin; a file of its own, for it may hold anything."""
+        path = self.path / "confidential" / f"{plugin}.traceback.txt"
+        if details:
+            write_text_whole(path, details)
+        else:
+            path.unlink(missing_ok=True)
+
+    def copy_confidential(self, plugin: str, source: Path) -> None:
+        """Per-record scores of one attack, if it left any."""
+        if source.is_file():
+            write_text_whole(self.path / "confidential" / f"{plugin}.csv", source.read_text(encoding="utf-8"))
+
+    def write_samples(self, samples: ImageSet, key: str, *, shown: bool) -> None:
+        """The released images as PNG with ``metadata.csv``, as the cohort and generator ``folder`` read them.
+
+        Args:
+            samples: what the generator released.
+            key: of their stage; written once only.
+            shown: False for real images of real people, which are not copied out of the store.
+        """
+        folder = self.path / "samples"
+        mark = folder / SAMPLES_MARK
+        if not shown or (mark.is_file() and mark.read_text(encoding="utf-8") == key):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        fields = [name for name in ("label", "center") if getattr(samples, name) is not None]
+        writer.writerow(["file_name", *(["mask_file_name"] if samples.mask is not None else []), *fields])
+        for i in range(len(samples)):
+            name = f"{i:06d}.png"
+            _write_png(_to_integers(samples.pixels[i]), folder / "images" / name)
+            row = [f"images/{name}"]
+            if samples.mask is not None:
+                _write_png(samples.mask[i], folder / "masks" / name)
+                row.append(f"masks/{name}")
+            writer.writerow([*row, *(getattr(samples, field)[i] for field in fields)])
+        write_text_whole(folder / "metadata.csv", text.getvalue())
+        write_text_whole(mark, key)
+
+
+def load_record(path: Path) -> AuditRecord:
+    """The record of a run folder, or a record file itself.
+
+    Raises:
+        BadInputError: if there is none, or if it is not a record.
+    """
+    file = path / RECORD if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise BadInputError(f"'{path}' holds no {RECORD}\ngive a folder that privbench run has written") from None
+    try:
+        return AuditRecord.model_validate_json(text)
+    except ValueError as error:
+        raise BadInputError(f"'{file}' is not a record of privbench: {str(error).splitlines()[0]}") from None
+
+
+def load_gallery(path: Path) -> ImageSet | None:
+    """The images that a report of this run may show, if any."""
+    folder = path / "gallery"
+    return load_images(folder, "gallery") if (folder / "gallery.json").is_file() else None
+
+
+def run_path(out: Path | str | None, spec: AuditSpec) -> Path:
+    """Where an audit of ``spec`` (resolved) leaves its files."""
+    if out:
+        return Path(out)
+    return Path("runs") / f"{spec.cohort.name}-{spec.generator.name}-{Store.key(spec.model_dump(mode='json'))[:8]}"
+
+
+def _claim(path: Path, spec: AuditSpec) -> None:
+    """Refuse a folder of another audit; write this one's spec into an empty one."""
+    file = path / SPEC
+    if not file.exists():
+        write_text_whole(file, spec.model_dump_json(indent=1))
+        return
+    try:
+        other = AuditSpec.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise BadInputError(f"'{file}' is not a spec of privbench\nchoose another folder with --out") from None
+    if other != spec:
+        there, here = other.model_dump(mode="json"), spec.model_dump(mode="json")
+        differing = next(key for key in here if here[key] != there[key])
+        raise BadInputError(
+            f"'{path}' holds another audit ('{differing}' differs)\nchoose another with --out, or delete this one"
+        )
+
+
+def _to_integers(image: Pixels) -> NDArray[np.integer]:
+    """(channels, h, w) in [0, 1] -> (h, w) uint16 for one channel, (h, w, channels) uint8 for 2-4."""
+    if len(image) == 1:
+        return (image[0] * 65535 + 0.5).astype(np.uint16)
+    return (np.moveaxis(image, 0, -1) * 255 + 0.5).astype(np.uint8)
+
+
+def _write_png(pixels: NDArray[np.integer], path: Path) -> None:
+    with write_whole(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG")

@@ -1,0 +1,138 @@
+"""One audit from spec to record. Whatever is in the store is taken from there."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .context import Progress, Silent
+from .contract import check_needs
+from .errors import BadInputError
+from .gate import judge
+from .outputs import RunFolder
+from .provenance import provenance
+from .record import AuditRecord, AuditSpec, Finding
+from .registry import load
+from .spec import make_spec, resolve
+from .stages import FLAGGED, SCORES, NotMeasuredError, Stages, load_finding, load_truth
+from .store import Store, default_store
+from .types import ImageSet
+
+GALLERY = 24
+
+
+def run(
+    spec: AuditSpec | dict[str, object],
+    *,
+    out: Path | str | None = None,
+    store: Path | str | None = None,
+    progress: Progress | None = None,
+    command: str = "privbench.run(spec)",
+) -> AuditRecord:
+    """Run an audit and leave record, report, samples and confidential scores in a folder.
+
+    Args:
+        spec: what to audit and how; a plugin may be given by name alone: ``{"generator": "dfgm"}``.
+        out: the run folder, by default ``runs/<cohort>-<generator>-<key of the spec>``; the same spec continues there.
+        store: where finished stages stand; by default ``$PRIVBENCH_STORE`` or the user's cache folder.
+        progress: where to show long work; by default nowhere.
+        command: what the user typed, for the record.
+
+    Returns:
+        The record, also written to ``<out>/record.json``.
+
+    Raises:
+        BadInputError: for anything the user can mend, before training starts.
+    """
+    began, clock = datetime.now(UTC), time.perf_counter()
+    progress = progress or Silent()
+    resolved, plugins = resolve(spec if isinstance(spec, AuditSpec) else make_spec(spec))
+    resolved = resolved.model_copy(update={"device": settle_device(resolved.device)})
+    root = Path(store) if store else default_store()
+    with RunFolder.open(out, resolved) as folder:
+        stages = Stages(resolved, plugins, Store(root, progress), progress)
+        progress.message(f"cohort {resolved.cohort.name}")
+        split, marks, cohort_key = stages.cohort()
+        check_needs(split, list(plugins.values()))
+        progress.message(f"generator {resolved.generator.name}")
+        target, samples_key = stages.samples(split, cohort_key)
+        candidates = stages.candidates(split, cohort_key)
+        truth = load_truth(candidates, target.samples)
+        keys: dict[str, object] = {"cohort": cohort_key, "samples": samples_key, "access": target.access.name}
+
+        work: list[tuple[str, str, Callable[[], Path]]] = [
+            ("attack", a.name, partial(stages.attack, a, target, split, keys, truth)) for a in resolved.attacks
+        ]
+        work += [("metric", m.name, partial(stages.metric, m, target, split, keys)) for m in resolved.metrics]
+        findings: list[Finding] = []
+        flagged = np.zeros(len(target.samples), dtype=bool)
+        for finding, copies in _results(work, folder, progress):
+            findings.append(finding)
+            if copies is not None:
+                flagged |= copies
+
+        record = AuditRecord(
+            spec=resolved,
+            simulated=plugins["cohort", resolved.cohort.name].facts.simulated,
+            releases_real=plugins["generator", resolved.generator.name].facts.releases_real,
+            access=target.access.name,
+            data=marks,
+            findings=tuple(findings),
+            verdict=judge(tuple(findings)),
+            provenance=provenance(resolved.device, command, began, time.perf_counter() - clock),
+        )
+        shown = record.simulated or not record.releases_real
+        gallery = pick_gallery(target.samples, flagged) if shown else None
+        folder.write_samples(target.samples, samples_key, shown=shown)
+        folder.write_gallery(gallery)
+        write_html = cast("Callable[[AuditRecord, ImageSet | None], str]", load("report", "html").target)
+        folder.write_report(write_html(record, gallery), "report.html")
+        folder.write_record(record)
+    return record
+
+
+def _results(
+    work: list[tuple[str, str, Callable[[], Path]]], folder: RunFolder, progress: Progress
+) -> Iterator[tuple[Finding, NDArray[np.bool_] | None]]:
+    """Each finding, with the samples it took for copies."""
+    for kind, name, stage in work:
+        progress.message(f"{kind} {name}")
+        try:
+            done = stage()
+        except NotMeasuredError as missing:
+            folder.write_traceback(name, missing.details)
+            yield missing.finding, None
+            continue
+        folder.copy_confidential(name, done / SCORES)
+        copies = np.load(done / FLAGGED, allow_pickle=False) if (done / FLAGGED).is_file() else None
+        yield load_finding(done), copies
+
+
+def settle_device(asked: str) -> str:
+    """``cpu`` or ``cuda``.
+
+    Raises:
+        BadInputError: if cuda is asked for and torch sees none.
+    """
+    if asked == "cpu":
+        return "cpu"
+    import torch
+
+    there = torch.cuda.is_available()
+    if asked == "cuda" and not there:
+        raise BadInputError("device 'cuda': torch sees no GPU here\nuse --device cpu, or install a CUDA build of torch")
+    return "cuda" if there else "cpu"
+
+
+def pick_gallery(samples: ImageSet, flagged: NDArray[np.bool_]) -> ImageSet | None:
+    """Up to 24 released images, evenly spread, without those that look like copies of real ones."""
+    clean = np.flatnonzero(~flagged)
+    if not len(clean):
+        return None
+    chosen = clean[np.unique(np.linspace(0, len(clean) - 1, min(GALLERY, len(clean))).astype(int))]
+    return samples.take(chosen)

@@ -1,0 +1,238 @@
+"""The stages of an audit, each keyed by all it depends on: cohort, candidates, model, samples, findings."""
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from .candidates import load_candidates, write_candidates
+from .confidential import confidential_csv
+from .context import Auxiliary, Context, Progress
+from .contract import check_samples, check_scores
+from .errors import AccessError, BadInputError, InvalidError, SkippedError
+from .measure_linkage import measure_linkage
+from .measure_membership import measure_membership
+from .measure_memorization import measure_memorization
+from .measured import Measured, Truth
+from .persist import load_images, load_split, save_images, save_split
+from .plugin import Generator
+from .provenance import code_hash, libraries, plugin_code
+from .record import AuditSpec, Finding, Fingerprint, Measurement, PluginSpec, Status
+from .registry import PACKAGE, Plugin
+from .store import Store, with_contents
+from .target import Access, Target
+from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split, TrainingData
+from .whole import write_text_whole
+
+FINDING, SCORES, FLAGGED = "finding.json", "confidential.csv", "flagged.npy"
+
+
+@dataclass(frozen=True)
+class Stages:
+    """An audit's stages, computed on first use and taken from the store after that.
+
+    Attributes:
+        spec: resolved, with the device settled.
+        plugins: loaded, by (kind, name).
+        store: where finished stages stand.
+        progress: where long work is shown.
+    """
+
+    spec: AuditSpec
+    plugins: dict[tuple[str, str], Plugin]
+    store: Store
+    progress: Progress
+
+    def cohort(self) -> tuple[Split, tuple[Fingerprint, ...], str]:
+        """The split, its fingerprints and the key of its stage."""
+        plugin, inputs = self._plugin("cohort", self.spec.cohort)
+        inputs["seed"] = self.spec.seed
+        folder = self.store.stage("cohort", inputs, lambda f: self._write_cohort(plugin, f))
+        split, marks = load_split(folder)
+        return split, marks, folder.name
+
+    def candidates(self, split: Split, cohort_key: str) -> Path:
+        """The folder of candidates and truth."""
+        code = code_hash(PACKAGE / "audit")
+        inputs: dict[str, object] = {"cohort": cohort_key, "seed": self.spec.seed, "code": code}
+        return self.store.stage(
+            "candidates", inputs, lambda folder: write_candidates(split, self._context("candidates", "", folder))
+        )
+
+    def samples(self, split: Split, cohort_key: str) -> tuple[Target, str]:
+        """The fitted generator behind the granted access, and the key of its samples."""
+        name = self.spec.generator.name
+        plugin, inputs = self._plugin("generator", self.spec.generator)
+        inputs |= {"cohort": cohort_key, "seed": self.spec.seed, "device": self.spec.device}
+        data = TrainingData(split.members, split.public, split.reserve)
+
+        def build() -> Generator:
+            return cast("Generator", plugin.target(**_keywords(plugin, self.spec.generator, self.spec.budget)))
+
+        def fit(folder: Path) -> None:
+            build().fit(data, self._context("generator", name, folder))
+
+        model = self.store.stage("model", inputs, fit)
+
+        def sample(folder: Path) -> None:
+            context = self._context("generator", name, folder).under("sample")
+            images = build().sample(self.spec.samples, data, model, context)
+            check_samples(images, split.members, plugin.label)
+            save_images(images, folder, "samples")
+
+        folder = self.store.stage("samples", {"model": model.name, "samples": self.spec.samples}, sample)
+        granted = min(plugin.facts.access, Access[self.spec.access.upper()] if self.spec.access else Access.WEIGHTS)
+        context = self._context("generator", name, model).under("denoiser")
+        target = Target(load_images(folder, "samples"), granted, name, lambda: build().denoiser(data, model, context))
+        return target, folder.name
+
+    def attack(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object], truth: Truth) -> Path:
+        """The folder of one attack's finding and confidential scores.
+
+        Raises:
+            NotMeasuredError: where there is nothing to store; it carries the finding.
+        """
+        plugin, inputs = self._plugin("attack", asked)
+        if plugin.facts.access > target.access:
+            reason = f"needs {plugin.facts.access.name}, {target.generator} grants {target.access.name}"
+            raise NotMeasuredError(self._finding(plugin, "skipped", reason))
+
+        def compute(folder: Path) -> None:
+            context = self._context("attack", asked.name, folder)
+            auxiliary = Auxiliary(split.reference, split.public, context)
+            options = _keywords(plugin, asked, self.spec.budget)
+            started = time.perf_counter()
+            scores = cast("AttackScores", plugin.target(target, truth.candidates, auxiliary, **options))
+            check_scores(scores, truth, plugin.label)
+            measured = measure(scores, truth, context.under("statistics"))
+            finding = self._finding(plugin, "invalid" if measured.invalid else "ok", measured.invalid).model_copy(
+                update={
+                    "estimates": measured.estimates,
+                    "plots": measured.plots,
+                    "notes": measured.notes,
+                    "seconds": time.perf_counter() - started,
+                }
+            )
+            write_text_whole(folder / SCORES, confidential_csv(scores, truth))
+            if measured.flagged is not None:
+                np.save(folder / FLAGGED, measured.flagged, allow_pickle=False)
+            write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
+
+        return self._judged(plugin, "attack", inputs | keys, compute)
+
+    def metric(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object]) -> Path:
+        """The folder of one metric's finding.
+
+        Raises:
+            NotMeasuredError: where there is nothing to store; it carries the finding.
+        """
+        plugin, inputs = self._plugin("metric", asked)
+
+        def compute(folder: Path) -> None:
+            context = self._context("metric", asked.name, folder)
+            options = _keywords(plugin, asked, self.spec.budget)
+            started = time.perf_counter()
+            found = cast("Measurement", plugin.target(target.samples, split, context, **options))
+            finding = self._finding(plugin, "ok", "").model_copy(
+                update={
+                    "estimates": found.estimates,
+                    "plots": found.plots,
+                    "notes": found.notes,
+                    "seconds": time.perf_counter() - started,
+                }
+            )
+            write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
+
+        return self._judged(plugin, "metric", inputs | keys, compute)
+
+    def _judged(self, plugin: Plugin, kind: str, inputs: dict[str, object], compute: Callable[[Path], None]) -> Path:
+        """Run a plugin's stage; whatever goes wrong inside it is a finding, not the end of the audit."""
+        inputs = inputs | {"seed": self.spec.seed, "device": self.spec.device, "confidence": self.spec.confidence}
+        try:
+            return self.store.stage(kind, inputs, compute)
+        except BadInputError:
+            raise
+        except (SkippedError, AccessError) as error:
+            raise NotMeasuredError(self._finding(plugin, "skipped", str(error))) from error
+        except InvalidError as error:
+            raise NotMeasuredError(self._finding(plugin, "invalid", str(error))) from error
+        except Exception as error:
+            finding = self._finding(plugin, "error", f"{type(error).__name__}: {error}".split("\n", 1)[0])
+            raise NotMeasuredError(finding, "".join(traceback.format_exception(error))) from error
+
+    def _plugin(self, kind: str, asked: PluginSpec) -> tuple[Plugin, dict[str, object]]:
+        plugin = self.plugins[kind, asked.name]
+        options = plugin.options(asked.options, self.spec.budget)
+        return plugin, {
+            "plugin": f"{kind} {asked.name}",
+            "options": with_contents(options),
+            "code": plugin_code(plugin),
+            "libraries": libraries(),
+        }
+
+    def _context(self, kind: str, name: str, folder: Path) -> Context:
+        return Context(
+            seed=self.spec.seed,
+            path=(kind, name),
+            device=self.spec.device,
+            budget=self.spec.budget,
+            confidence=self.spec.confidence,
+            progress=self.progress,
+            folder=folder,
+        )
+
+    def _write_cohort(self, plugin: Plugin, folder: Path) -> None:
+        context = self._context("cohort", self.spec.cohort.name, folder)
+        save_split(
+            cast("Split", plugin.target(context, **_keywords(plugin, self.spec.cohort, self.spec.budget))), folder
+        )
+
+    def _finding(self, plugin: Plugin, status: Status, reason: str) -> Finding:
+        return Finding(
+            plugin=plugin.entry.name,
+            kind="attack" if plugin.facts.kind == "attack" else "metric",
+            family=plugin.facts.family or "utility",
+            summary=plugin.entry.summary,
+            paper=plugin.facts.paper,
+            access=plugin.facts.access.name,
+            status=status,
+            reason=reason,
+        )
+
+
+class NotMeasuredError(Exception):
+    """A plugin left no result to store; ``finding`` says why, ``details`` holds the traceback of a crash."""
+
+    def __init__(self, finding: Finding, details: str = "") -> None:
+        super().__init__(finding.reason)
+        self.finding = finding
+        self.details = details
+
+
+def measure(scores: AttackScores, truth: Truth, context: Context) -> Measured:
+    """Join scores with the truth and measure."""
+    if isinstance(scores, MembershipScores):
+        return measure_membership(scores, truth, context)
+    if isinstance(scores, MemorizationScores):
+        return measure_memorization(scores, truth, context)
+    return measure_linkage(scores, truth, context)
+
+
+def load_truth(folder: Path, samples: ImageSet) -> Truth:
+    """Candidates and truth as ``Stages.candidates`` left them."""
+    candidates, member, patient = load_candidates(folder)
+    return Truth(candidates, member, patient, samples)
+
+
+def load_finding(folder: Path) -> Finding:
+    """The finding that a stage left."""
+    return Finding.model_validate_json((folder / FINDING).read_text(encoding="utf-8"))
+
+
+def _keywords(plugin: Plugin, asked: PluginSpec, budget: str) -> dict[str, object]:
+    options = plugin.options(asked.options, budget)
+    return {name: getattr(options, name) for name in type(options).model_fields}
