@@ -23,7 +23,8 @@ def feather(mask: NDArray[Any], margin: float, soft: float) -> Pixels:
     if not np.any(mask):
         return np.zeros(mask.shape, np.float32)
     distance = np.asarray(ndimage.distance_transform_edt(mask == 0), np.float32)
-    return np.clip(1.0 - (distance - margin) / (soft + 1.0), 0.0, 1.0, dtype=np.float32)
+    alpha: Pixels = np.clip(1.0 - (distance - margin) / (soft + 1.0), 0.0, 1.0, dtype=np.float32)
+    return alpha
 
 
 def over(foreground: Pixels, background: Pixels, alpha: Pixels) -> Pixels:

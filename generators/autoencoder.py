@@ -1,0 +1,114 @@
+"""The autoencoder that takes images to the small latents where diffusion is cheap, and back."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..audit.record import Model
+from ..audit.whole import write_text_whole
+from .training import load_weights, save_weights
+
+KL_WEIGHT = 1e-6
+SHARPNESS = 0.5
+
+
+class AutoencoderShape(Model):
+    """What an autoencoder is built from.
+
+    Attributes:
+        image_channels: channels of the images.
+        factor: pixels of image per pixel of latent, along each axis.
+        channels: width of the convolutions.
+        latent_channels: channels of the latents.
+    """
+
+    image_channels: int
+    factor: int
+    channels: int
+    latent_channels: int
+
+
+class Autoencoder(nn.Module):
+    """diffusers' KL autoencoder behind a pixel-unshuffle stem, which saves it the costly full-resolution layers.
+
+    Latents are normalised per channel to mean 0 and variance 1 over the images given to ``normalise``, and are the
+    posterior's mode, never a draw: one image has one latent.
+    """
+
+    def __init__(self, shape: AutoencoderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.kl = AutoencoderKL(
+            in_channels=shape.image_channels * shape.factor**2,
+            out_channels=shape.image_channels * shape.factor**2,
+            block_out_channels=(shape.channels,),
+            latent_channels=shape.latent_channels,
+            norm_num_groups=8,
+            mid_block_add_attention=False,
+        )
+        self.shift: Tensor
+        self.scale: Tensor
+        self.register_buffer("shift", torch.zeros(1, shape.latent_channels, 1, 1))
+        self.register_buffer("scale", torch.ones(1, shape.latent_channels, 1, 1))
+
+    def _posterior(self, images: Tensor) -> Any:
+        return self.kl.encode(functional.pixel_unshuffle(2 * images - 1, self.shape.factor)).latent_dist
+
+    def _image(self, latents: Tensor) -> Tensor:
+        decoded: Tensor = functional.pixel_shuffle(self.kl.decode(latents).sample, self.shape.factor)
+        return (decoded + 1) / 2
+
+    def loss(self, images: Tensor, rng: torch.Generator, weight: Tensor | None = None) -> Tensor:
+        """Reconstruction error of values and of edges, and a little of the KL divergence that keeps latents compact.
+
+        Args:
+            images: ``(n, c, h, w)`` in [0, 1].
+            rng: where the posterior's noise comes from.
+            weight: ``(n, 1, h, w)`` how much each pixel matters, or None.
+        """
+        posterior = self._posterior(images)
+        error = self._image(posterior.sample(rng)) - images
+        edges = torch.cat((error.diff(dim=-1).abs().flatten(1), error.diff(dim=-2).abs().flatten(1)), 1)
+        values = error.abs() if weight is None else error.abs() * weight
+        divergence: Tensor = posterior.kl().mean()
+        return values.mean() + SHARPNESS * edges.mean() + KL_WEIGHT * divergence
+
+    @torch.no_grad()
+    def normalise(self, images: Tensor) -> None:
+        """Make the latents of ``images`` have mean 0 and variance 1 in every channel."""
+        self.shift.zero_()
+        self.scale.fill_(1.0)
+        latents = self.encode(images)
+        self.shift.copy_(latents.mean((0, 2, 3), keepdim=True))
+        self.scale.copy_(latents.std((0, 2, 3), keepdim=True).clamp_min(1e-6))
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents ``(n, latent_channels, h / factor, w / factor)`` on the CPU of images ``(n, c, h, w)`` in [0, 1]."""
+        parts = [self._posterior(part.to(self.shift.device)).mode() for part in torch.split(images, 64)]
+        latents: Tensor = (torch.cat(parts) - self.shift) / self.scale
+        return latents.cpu()
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images ``(n, c, h, w)`` in [0, 1] on the CPU of latents."""
+        device = self.shift.device
+        parts = [self._image(part.to(device) * self.scale + self.shift).cpu() for part in torch.split(latents, 64)]
+        return torch.cat(parts).clamp(0.0, 1.0)
+
+
+def save_autoencoder(model: Autoencoder, folder: Path) -> None:
+    """Leave the model in ``folder``: shape as JSON, then the weights, whose presence says that it is complete."""
+    write_text_whole(folder / "autoencoder.json", model.shape.model_dump_json(indent=1))
+    save_weights(model, folder / "autoencoder.safetensors")
+
+
+def load_autoencoder(folder: Path, device: str) -> Autoencoder:
+    """The model that ``save_autoencoder`` left in ``folder``."""
+    model = Autoencoder(AutoencoderShape.model_validate_json((folder / "autoencoder.json").read_text("utf-8")))
+    load_weights(model, folder / "autoencoder.safetensors", device)
+    return model
