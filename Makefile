@@ -23,7 +23,7 @@ run: $(VENV)/.ready-$(TORCH)
 
 test: $(VENV)/.ready-test lint types
 	$(BIN)/python -c "import shutil; shutil.which('chromium') or print('chromium is missing: browser tests will be skipped')"
-	PYTHONPATH=$(CURDIR)/$(WHEEL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	PYTHONPATH=$(CURDIR)/$(WHEEL) PRIVBENCH_WHEEL=$(CURDIR)/$(WHEEL) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

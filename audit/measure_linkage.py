@@ -99,10 +99,11 @@ def _linked_excess(
     ranking: Ranking, member: NDArray[np.bool_], reach: float, null: FloatArray, confidence: float
 ) -> Estimate:
     n = len(ranking.distance)
-    linked = int((ranking.nearest_in(member)[0] < reach).sum())
-    control = int((ranking.nearest_in(~member)[0] < reach).sum())
+    to_member, to_holdout = ranking.nearest_in(member)[0] < reach, ranking.nearest_in(~member)[0] < reach
+    linked, control = int(to_member.sum()), int(to_holdout.sum())
     value = _excess(ranking, member, reach)
     interval = difference_interval((linked, n), (control, n), confidence)
+    p_value = permutation_p_value(value, null)
     scale = max(1 - control / n, 1e-9)
     return Estimate(
         name="linked_excess",
@@ -113,8 +114,8 @@ def _linked_excess(
         n=n,
         unit="image",
         worse="higher",
-        detectable=share_detectable(float(np.quantile(null, 0.95)), n, float(null.std())),
-        p_value=permutation_p_value(value, null),
+        detectable=share_detectable(int((to_holdout & ~to_member).sum()), FALSE_MATCH_RATE, n, null, p_value),
+        p_value=p_value,
         method=f"matches at {FALSE_MATCH_RATE:.1%} false matches a pair; Newcombe interval of the difference to "
         f"holdout, divided by 1 - control; {len(null)} permutations of patients within centres",
         note=f"{linked} of {n} released images match a member, {control} a holdout patient",

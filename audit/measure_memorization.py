@@ -142,6 +142,7 @@ def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) 
     n = len(hits.member)
     caught, control = int(hits.member.sum()), int(hits.holdout.sum())
     interval = _normalised(difference_interval((caught, n), (control, n), confidence), control / n)
+    p_value = permutation_p_value(hits.excess, null)
     return Estimate(
         name="copied_share",
         group=group,
@@ -152,8 +153,8 @@ def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) 
         n=n,
         unit="image",
         worse="higher",
-        detectable=share_detectable(float(np.quantile(null, 0.95)), n, float(null.std())),
-        p_value=permutation_p_value(hits.excess, null),
+        detectable=share_detectable(int((hits.holdout & ~hits.member).sum()), ALPHA, n, null, p_value),
+        p_value=p_value,
         method="Newcombe interval of the difference to holdout, divided by 1 - control; "
         f"{len(null)} permutations of patients within centres",
         note=f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout",

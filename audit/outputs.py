@@ -168,7 +168,8 @@ def _to_integers(image: Pixels) -> NDArray[np.integer]:
     """(channels, h, w) in [0, 1] -> (h, w) uint16 for one channel, (h, w, channels) uint8 for 2-4."""
     if len(image) == 1:
         return (image[0] * 65535 + 0.5).astype(np.uint16)
-    return (np.moveaxis(image, 0, -1) * 255 + 0.5).astype(np.uint8)
+    levels: NDArray[np.uint8] = (np.moveaxis(image, 0, -1) * 255 + 0.5).astype(np.uint8)
+    return levels
 
 
 def _write_png(pixels: NDArray[np.integer], path: Path) -> None:

@@ -127,7 +127,7 @@ def load(kind: Kind, name: str) -> Plugin:
     facts = facts_of(target)
     if facts is None or facts.kind != kind:
         raise BadInputError(
-            f"{kind} '{name}' from {entry.origin}: {entry.module}:{entry.attribute} is not a {kind}\n"
+            f"{kind} '{name}' from {entry.origin}: {entry.module}:{entry.attribute} is not a plugin of kind {kind}\n"
             f"decorate it with privbench.{kind}"
         )
     return Plugin(entry, target, facts)

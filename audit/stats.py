@@ -200,16 +200,27 @@ def auc_detectable(m: int, n: int) -> float:
     return float(brentq(missing, 0.5, 1.0)) if missing(1.0) > 0 else 1.0
 
 
-def share_detectable(critical: float, n: int, spread: float) -> float:
-    """The smallest copied share found with 80% power, if every copy is recognised.
+def share_detectable(control_only: int, floor: float, n: int, null: FloatArray, p_value: float) -> float:
+    """The smallest share found with 80% power at 5% false alarms, if every copy is recognised.
+
+    Without a leak, images that match one side only fall on either side alike, so that the excess has the variance
+    2 c / n^2 for c images that match the control only. The permuted null replaces that where it is wider (clustered
+    images), unless a leak was found: then the permuted null contains the leak.
 
     Args:
-        critical: the 95% quantile of the share under the null.
-        n: number of synthetic images.
-        spread: standard deviation of the share under the null.
+        control_only: images that match the control and no member.
+        floor: the false match rate that the threshold was set for: c is at least ``floor * n``.
+        n: number of released images.
+        null: the share under permuted membership.
+        p_value: of the observed share.
     """
     from scipy.optimize import brentq
     from scipy.stats import norm
+
+    spread = math.sqrt(2 * max(control_only, floor * n)) / n
+    if p_value > SIGNIFICANCE:
+        spread = max(spread, float(null.std()))
+    critical = norm.ppf(1 - SIGNIFICANCE) * spread
 
     def missing(share: float) -> float:
         return float(share - critical - norm.ppf(POWER) * math.sqrt(share * (1 - share) / n + spread**2))

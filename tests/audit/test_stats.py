@@ -1,0 +1,162 @@
+"""Every statistic against an independent implementation, a closed form, or simulation."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_curve as sklearn_roc_curve
+
+from privbench.audit import stats
+
+SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
+
+
+def labelled(member, other):
+    return np.r_[np.ones(len(member)), np.zeros(len(other))], np.r_[member, other]
+
+
+@given(SCORES, SCORES)
+@settings(max_examples=60, deadline=None)
+def test_auc_with_ties_agrees_with_scikit_learn(member, other):
+    assert stats.roc_auc(member, other) == pytest.approx(roc_auc_score(*labelled(member, other)), abs=1e-12)
+
+
+@given(SCORES, SCORES)
+@settings(max_examples=60, deadline=None)
+def test_roc_curve_agrees_with_scikit_learn(member, other):
+    fpr, tpr = stats.roc_curve(member, other)
+    truth, score = labelled(member, other)
+    theirs = sklearn_roc_curve(truth, score, drop_intermediate=False)
+    np.testing.assert_allclose(fpr, theirs[0], atol=1e-12)
+    np.testing.assert_allclose(tpr, theirs[1], atol=1e-12)
+
+
+@given(SCORES, SCORES, st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.5, 1.0]))
+@settings(max_examples=100, deadline=None)
+def test_tpr_at_fpr_is_the_best_whose_empirical_fpr_does_not_exceed_the_target(member, other, fpr):
+    caught, threshold = stats.tpr_at_fpr(member, other, fpr)
+    levels = [*np.unique(np.r_[member, other]), np.inf]
+    best = max((member >= t).sum() for t in levels if (other >= t).mean() <= fpr + 1e-12)
+    assert caught == best
+    assert (other >= threshold).mean() <= fpr + 1e-12
+    assert (member >= threshold).sum() == caught
+
+
+def test_false_positive_rates_need_as_many_patients_as_the_exact_bound_says():
+    assert stats.resolvable(0.01, 299, 0.95)
+    assert not stats.resolvable(0.01, 298, 0.95)
+    assert stats.resolvable(0.001, 2995, 0.95)
+    assert not stats.resolvable(0.001, 2994, 0.95)
+
+
+def test_difference_interval_reproduces_newcombes_published_example():
+    # Newcombe 1998, table II, example (a), method 10: 56/70 - 48/80 -> 0.0524 .. 0.3339
+    interval = stats.difference_interval((56, 70), (48, 80), 0.95)
+    assert interval.low == pytest.approx(0.0524, abs=5e-5)
+    assert interval.high == pytest.approx(0.3339, abs=5e-5)
+
+
+def test_proportion_interval_is_scipys():
+    theirs = binomtest(3, 40).proportion_ci(0.9, "exact")
+    ours = stats.proportion_interval(3, 40, 0.9)
+    assert (ours.low, ours.high) == (theirs.low, theirs.high)
+
+
+def test_patient_score_is_the_largest_of_its_images():
+    names, best = stats.reduce_by_patient(np.array([1.0, 5.0, 3.0, -2.0]), np.array(["b", "a", "b", "c"]))
+    assert names.tolist() == ["a", "b", "c"]
+    assert best.tolist() == [5.0, 3.0, -2.0]
+
+
+def test_auc_interval_resamples_patients_not_images():
+    rng = np.random.default_rng(0)
+    # eight copies of each patient's score hold no more information than one
+    member, other = rng.normal(0.4, 1, 40), rng.normal(0, 1, 40)
+    one = (np.arange(40).astype(str), np.arange(40).astype(str))
+    eight = (np.repeat(one[0], 8), np.repeat(one[1], 8))
+    single = stats.auc_interval(member, other, one, np.random.default_rng(1), 0.95)
+    copied = stats.auc_interval(np.repeat(member, 8), np.repeat(other, 8), eight, np.random.default_rng(1), 0.95)
+    assert copied.high - copied.low == pytest.approx(single.high - single.low, rel=0.1)
+
+
+def test_auc_interval_covers_the_truth_as_often_as_it_says():
+    # P(X > Y) for N(0.5, 1) against N(0, 1) is Phi(0.5 / sqrt 2) = 0.6382; patients have 3 correlated images
+    truth, covered, audits, n = 0.6382, 0, 200, 40
+    for seed in range(audits):
+        rng = np.random.default_rng(seed)
+        base = [rng.normal(shift, np.sqrt(0.5), (n, 1)) for shift in (0.5, 0.0)]
+        member, other = (b + rng.normal(0, np.sqrt(0.5), (n, 3)) for b in base)
+        owner = np.repeat(np.arange(n).astype(str), 3)
+        interval = stats.auc_interval(member.ravel(), other.ravel(), (owner, owner), rng, 0.95, resamples=200)
+        covered += interval.low <= truth <= interval.high
+    # a nominal 95% and 200 audits: fewer than 0.90 or all of them would be off by more than three standard errors
+    assert 0.90 <= covered / audits < 1.0
+
+
+def test_complete_separation_does_not_give_an_interval_of_zero_width():
+    owner = np.arange(20).astype(str)
+    interval = stats.auc_interval(np.ones(20), np.zeros(20), (owner, owner), np.random.default_rng(0), 0.95)
+    assert interval.high == 1.0
+    assert 0.8 < interval.low < 0.95
+
+
+def test_smallest_detectable_auc_is_found_with_eighty_percent_power():
+    m = n = 60
+    auc = stats.auc_detectable(m, n)
+    from scipy.stats import mannwhitneyu, norm
+
+    shift = np.sqrt(2) * norm.ppf(auc)
+    rng = np.random.default_rng(0)
+    found = [mannwhitneyu(rng.normal(shift, 1, m), rng.normal(0, 1, n)).pvalue < 0.05 for _ in range(400)]
+    assert 0.72 <= np.mean(found) <= 0.88
+
+
+def test_holm_reproduces_a_worked_example():
+    np.testing.assert_allclose(stats.holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_chance_map_at_r_is_the_mean_over_random_rankings():
+    rng = np.random.default_rng(0)
+    gallery, relevant = 12, 3
+    draws = []
+    for _ in range(20_000):
+        match = np.zeros(gallery, dtype=bool)
+        match[rng.choice(gallery, relevant, replace=False)] = True
+        draws.append(stats.average_precision_at_r(match[:relevant]))
+    assert stats.chance_map_at_r(gallery, relevant) == pytest.approx(np.mean(draws), abs=0.004)
+
+
+def test_chance_map_at_r_matches_the_published_mammogram_figure_at_one_relevant_image():
+    assert stats.chance_map_at_r(196, 1) == pytest.approx(1 / 196)
+
+
+def test_map_at_r_agrees_with_pytorch_metric_learning():
+    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+
+    rng = np.random.default_rng(0)
+    names = np.repeat(np.arange(10), 4)
+    points = rng.normal(size=(40, 3)).astype(np.float32) + names[:, None] * 0.3
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    ranked = names[np.argsort(distance, axis=1, kind="stable")]
+    ours = np.mean([stats.average_precision_at_r(ranked[i, :3] == names[i]) for i in range(40)])
+    import torch
+
+    theirs = AccuracyCalculator(include=("mean_average_precision_at_r",), device=torch.device("cpu")).get_accuracy(
+        torch.tensor(points), torch.tensor(names)
+    )
+    assert ours == pytest.approx(theirs["mean_average_precision_at_r"], abs=1e-6)
+
+
+def test_shuffling_within_strata_keeps_each_in_its_stratum():
+    strata = np.array(["a", "b", "a", "b", "a", "c"])
+    order = stats.shuffle_within(strata, np.random.default_rng(0))
+    assert sorted(order.tolist()) == list(range(6))
+    assert (strata[order] == strata).all()
+
+
+def test_a_permutation_p_value_is_never_zero():
+    assert stats.permutation_p_value(10.0, np.zeros(99)) == 0.01
+    assert stats.permutation_p_value(0.0, np.zeros(99)) == 1.0

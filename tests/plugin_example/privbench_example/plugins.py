@@ -1,0 +1,127 @@
+"""One small plugin of each kind, as a third party would write it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from scipy.spatial.distance import cdist
+
+import privbench as pb
+
+
+def _patients(rng, role, count, per_patient, size):
+    base = rng.uniform(0.2, 0.8, (count, 1, size, size))
+    pixels = np.repeat(base, per_patient, axis=0) + rng.normal(0, 0.05, (count * per_patient, 1, size, size))
+    names = np.repeat([f"{role}-{i:03d}" for i in range(count)], per_patient)
+    centers = np.repeat(np.array(["north", "south"])[np.arange(count) % 2], per_patient)
+    labels = np.repeat(np.arange(count) % 2, per_patient)
+    return pb.ImageSet(pixels.clip(0, 1).astype(np.float32), names, labels.astype(np.int64), center=centers)
+
+
+@pb.cohort(simulated=True)
+def blobs(
+    context: pb.Context,
+    *,
+    patients: Annotated[int, Field(ge=1, description="patients in each part")] = 40,
+    size: Annotated[int, Field(ge=2, le=64, description="height and width in pixels")] = 8,
+) -> pb.Split:
+    """Random blobs: a toy cohort."""
+    context.progress.message("drawing blobs")
+    roles = ("members", "holdout", "reference", "public", "reserve")
+    with (context.folder / "computed.txt").open("a") as file:
+        file.write("once\n")
+    return pb.Split(**{role: _patients(context.rng(role), role, patients, 2, size) for role in roles})
+
+
+@pb.generator(access=pb.Access.SAMPLES, needs=("reserve",), standard={"leak": 0.5})
+class Mixture:
+    """Members for a share of the samples, strangers for the rest."""
+
+    def __init__(
+        self,
+        *,
+        leak: Annotated[float, Field(ge=0, le=1, description="share of copies")] = 0.0,
+        crash: Annotated[bool, Field(description="fail while fitting")] = False,
+        weights: Annotated[Path | None, Field(description="a file whose content counts")] = None,
+    ) -> None:
+        self.leak, self.crash, self.weights = leak, crash, weights
+
+    def fit(self, data, context):
+        if self.crash:
+            raise RuntimeError("out of luck")
+        (context.folder / "model.txt").write_text("fitted")
+
+    def sample(self, n, data, model, context):
+        n = n or 60
+        copies = round(self.leak * n)
+        rng = context.rng("pick")
+        taken = data.members.pixels[rng.choice(len(data.members), copies, replace=False)]
+        fresh = data.reserve.pixels[rng.choice(len(data.reserve), n - copies, replace=False)]
+        names = np.array([f"synthetic-{i}" for i in range(n)])
+        return pb.ImageSet(np.concatenate([taken, fresh]), names)
+
+
+def _distances(images, candidates):
+    flat = candidates.pixels.reshape(len(candidates), -1)
+    each = cdist(images.pixels.reshape(len(images), -1), flat) / np.sqrt(flat.shape[1])
+    return np.stack([each[:, candidates.patient == p].min(axis=1) for p in candidates.patients], axis=1)
+
+
+@pb.attack(family="memorization", patients={"reference": 2})
+def distance(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MemorizationScores:
+    """Distance to the nearest candidate patient."""
+    among = _distances(candidates, candidates)
+    among[candidates.patient[:, None] == candidates.patients[None]] = np.inf
+    to = _distances(target.samples, candidates)
+    space = pb.SpaceDistances("pixels", candidates.patients, to.astype(np.float32), among.astype(np.float32))
+    return pb.MemorizationScores((space,))
+
+
+@pb.attack(family="membership")
+def membership(
+    target: pb.Target,
+    candidates: pb.ImageSet,
+    aux: pb.Auxiliary,
+    *,
+    power: Annotated[float, Field(gt=0, description="exponent of the distance")] = 1.0,
+) -> pb.MembershipScores:
+    """Minus the distance to the nearest sample."""
+    flat = candidates.pixels.reshape(len(candidates), -1)
+    near = cdist(flat, target.samples.pixels.reshape(len(target.samples), -1)).min(axis=1)
+    return pb.MembershipScores(-(near**power))
+
+
+@pb.attack(family="membership")
+def broken(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MembershipScores:
+    """Always fails."""
+    raise RuntimeError("this attack is broken")
+
+
+@pb.attack(family="membership", access=pb.Access.DENOISER)
+def denoiser(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MembershipScores:
+    """Needs the denoiser."""
+    return pb.MembershipScores(np.zeros(len(candidates)) + len(target.denoiser().prepare(candidates)))
+
+
+@pb.metric()
+def mean(samples: pb.ImageSet, split: pb.Split, context: pb.Context) -> pb.Measurement:
+    """Mean intensity of the samples."""
+    value = float(samples.pixels.mean())
+    real = float(split.holdout.pixels.mean())
+    estimate = pb.Estimate(
+        name="mean", value=value, null=real, n=len(samples), unit="image", worse="both", note="no interval: a toy"
+    )
+    return pb.Measurement(estimates=(estimate,))
+
+
+@pb.metric()
+def absent(samples: pb.ImageSet, split: pb.Split, context: pb.Context) -> pb.Measurement:
+    """Needs something that is not there."""
+    raise pb.SkippedError("needs the moon; get it from the sky")
+
+
+@pb.report(suffix="txt")
+def lines(record: pb.AuditRecord, gallery: pb.ImageSet | None) -> str:
+    """One line a finding."""
+    return "\n".join(f"{f.plugin}: {f.status}" for f in record.findings)
