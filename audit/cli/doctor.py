@@ -19,7 +19,7 @@ def doctor() -> None:
     console = Console(highlight=False)
 
     def line(what: str, value: object) -> None:
-        console.print(f"{what:<26} {value}", markup=False)
+        console.print(f"{what:<26} {value}", markup=False, soft_wrap=True)
 
     line("machine", f"{machine()}, {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads")
     line("device", torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu (torch sees no GPU)")
