@@ -34,7 +34,7 @@ def brain_sim(
     reserve: Annotated[int, Field(ge=0, description="patients kept for generators with a known answer")] = 120,
     visits: Annotated[int, Field(ge=1, le=10, description="examinations of each patient")] = 2,
     slices: Annotated[int, Field(ge=1, le=20, description="slices through the tumour at each examination")] = 2,
-    contrast: Annotated[float, Field(ge=0, le=5, description="how far apart the grades look; 0: not at all")] = 1.0,
+    contrast: Annotated[float, Field(ge=0, le=5, description="how far apart the grades look; 0: not at all")] = 1.2,
 ) -> Split:
     """Simulated multi-centre brain tumour MRI grown from the MNI152 template (label: tumour grade)."""
     scanners = [Scanner.draw(context.rng("center", name)) for name in ascii_uppercase[:centers]]
