@@ -1,0 +1,124 @@
+"""Figures as data: what the page's script draws, and the same numbers as tables for readers without a script."""
+
+from dataclasses import dataclass
+
+from ..audit.record import AuditRecord, Estimate, Plot, Series
+from .wording import number
+
+ROWS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of the report.
+
+    Attributes:
+        key: the id of its element on the page.
+        title: plugin and plot name.
+        caption: how to read it.
+        plot: its data, ready to draw.
+        columns: heads of the table that carries the same numbers.
+        rows: the table; a long curve keeps at most 60 rows a series.
+    """
+
+    key: str
+    title: str
+    caption: str
+    plot: Plot
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+_CAPTIONS = {
+    "roc": "Both axes are logarithmic, so that the few patients an attacker is most certain of can be seen at the left. "
+    "On the dashed diagonal the attack is no better than chance; a curve above it is a leak. Points at zero are "
+    "drawn at the edge.",
+    "histogram": "Where there is no copying the outlines for training and holdout patients coincide. A training outline "
+    "that stands apart from the holdout's is what leakage looks like.",
+}
+
+
+def figures_of(record: AuditRecord) -> tuple[Figure, ...]:
+    """Every plot of every finding that gave a result."""
+    pairs = [(f, p) for f in record.findings if f.status in {"ok", "invalid"} for p in f.plots]
+    return tuple(
+        Figure(
+            key=f"figure-{i}",
+            title=f"{finding.plugin}: {plot.name}",
+            caption=_CAPTIONS[plot.kind],
+            plot=plot if plot.kind == "histogram" else _on_log_axes(plot),
+            columns=_columns(plot),
+            rows=_rows(plot),
+        )
+        for i, (finding, plot) in enumerate(pairs, start=1)
+    )
+
+
+def _on_log_axes(plot: Plot) -> Plot:
+    """Zeros have no place on a log axis: they are moved to half the smallest rate that occurs."""
+    positive = [v for s in plot.series for v in (*s.x, *s.y) if v > 0]
+    floor = min(positive, default=0.01) / 2
+    series = tuple(
+        Series(label=s.label, x=tuple(max(v, floor) for v in s.x), y=tuple(max(v, floor) for v in s.y))
+        for s in plot.series
+    )
+    return plot.model_copy(update={"series": (*series, Series(label="chance", x=(floor, 1.0), y=(floor, 1.0)))})
+
+
+def _columns(plot: Plot) -> tuple[str, ...]:
+    if plot.kind == "roc":
+        return ("series", plot.x_label, plot.y_label)
+    return ("from", "to", *(s.label for s in plot.series))
+
+
+def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
+    if plot.kind == "roc":
+        return tuple(
+            (s.label, number(s.x[i], "share"), number(s.y[i], "share")) for s in plot.series for i in _thinned(len(s.x))
+        )
+    edges = plot.series[0].x if plot.series else ()
+    return tuple(
+        (number(low), number(high), *(number(s.y[i], "share") for s in plot.series))
+        for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+    )
+
+
+def _thinned(n: int) -> list[int]:
+    if n <= ROWS:
+        return list(range(n))
+    return sorted({round(i * (n - 1) / (ROWS - 1)) for i in range(ROWS)})
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """An interval drawn as a bar against its null: positions in percent of the width.
+
+    ``find`` is where the smallest detectable leak lies, None where it is unknown.
+    """
+
+    value: float
+    low: float
+    high: float
+    null: float
+    find: float | None
+    left: str
+    right: str
+
+
+def strip_of(estimate: Estimate, scale: str) -> Strip | None:
+    """The strip of an estimate that has value, interval and null; None for others."""
+    value, low, high, null = estimate.value, estimate.low, estimate.high, estimate.null
+    if value is None or low is None or high is None or null is None:
+        return None
+    seen = [v for v in (value, low, high, null, estimate.detectable) if v is not None]
+    left, right = min(0.0, *seen), max(seen)
+    right = 1.0 if scale in {"share", "score"} and right > 0.3 else right + 0.15 * (right - left or 1.0)
+    left -= 0.05 * (right - left) if left < 0 else 0.0
+
+    def at(v: float) -> float:
+        return round(100 * (v - left) / (right - left), 2)
+
+    kind = "share" if scale == "share" else "number"
+    find = None if estimate.detectable is None else at(estimate.detectable)
+    ends = (f"{100 * left:.3g}%", f"{100 * right:.3g}%") if kind == "share" else (f"{left:.2g}", f"{right:.2g}")
+    return Strip(at(value), at(low), at(high), at(null), find, *ends)

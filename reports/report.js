@@ -1,0 +1,78 @@
+"use strict";
+// Draws each figure when it comes into view, in the page's own colours, and all of them before printing.
+(() => {
+  const plots = JSON.parse(document.getElementById("plots-data").textContent);
+  const drawn = new Set();
+  // Plotly reads a little HTML in labels; what comes from data is text.
+  const text = (raw) => raw.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "% {");
+
+  function traces(plot, colors) {
+    return plot.series.map((series, i) => {
+      const chance = plot.kind === "roc" && series.label === "chance";
+      const color = chance ? colors.plot3 : [colors.plot1, colors.plot2, colors.plot3][i % 3];
+      const last = series.y[series.y.length - 1];
+      return {
+        type: "scatter",
+        mode: "lines",
+        name: text(series.label),
+        x: series.x,
+        y: plot.kind === "histogram" ? [...series.y, last] : series.y,
+        line: { color, width: 2, shape: chance ? "linear" : "hv", dash: chance ? "dash" : i > 1 ? "dot" : "solid" },
+        fill: plot.kind === "histogram" && i < 2 ? "tozeroy" : "none",
+        fillcolor: color + "22",
+        hoverinfo: chance ? "skip" : "x+y+name",
+      };
+    });
+  }
+
+  function axis(title, colors, log) {
+    const base = {
+      title: { text: text(title), standoff: 10 }, gridcolor: colors.grid, linecolor: colors.quiet, zeroline: false,
+      automargin: true, showline: true, tickcolor: colors.quiet,
+    };
+    if (!log) return { ...base, rangemode: "tozero" };
+    return { ...base, type: "log", tickvals: [0.001, 0.01, 0.1, 0.5, 1], ticktext: ["0.1%", "1%", "10%", "50%", "100%"], range: null };
+  }
+
+  function draw(plot, printing) {
+    const figure = document.getElementById(plot.key);
+    const canvas = figure.querySelector(".canvas");
+    const css = getComputedStyle(document.documentElement);
+    const printed = { ink: "#000000", quiet: "#444444", grid: "#dddddd", plot1: "#9b2226", plot2: "#1f5673", plot3: "#7a8594" };
+    const colors = printing ? printed
+      : Object.fromEntries(Object.keys(printed).map((name) => [name, css.getPropertyValue(`--${name}`).trim()]));
+    const log = plot.kind === "roc";
+    const x = axis(plot.x_label, colors, log);
+    const y = axis(plot.y_label, colors, log);
+    if (log) {
+      const floor = Math.log10(Math.min(...plot.series.flatMap((series) => [...series.x, ...series.y])));
+      x.range = [floor, 0.02];
+      y.range = [floor, 0.02];
+    } else {
+      y.tickformat = ".0%";
+    }
+    const layout = {
+      xaxis: x, yaxis: y, height: printing ? 300 : 340, width: printing ? 620 : undefined, autosize: !printing,
+      margin: { l: 60, r: 12, t: 8, b: 50 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: "system-ui, sans-serif", size: 12, color: colors.ink },
+      legend: { orientation: "h", y: -0.28, yanchor: "top", x: 0 }, hovermode: "closest",
+    };
+    const config = { responsive: !printing, displaylogo: false, displayModeBar: false };
+    if (drawn.has(plot.key)) Plotly.purge(canvas);
+    drawn.add(plot.key);
+    Plotly.newPlot(canvas, traces(plot, colors), layout, config);
+  }
+
+  const byKey = new Map(plots.map((plot) => [plot.key, plot]));
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting && !drawn.has(entry.target.id)) draw(byKey.get(entry.target.id), false);
+    }
+  }, { rootMargin: "400px" });
+  for (const plot of plots) watcher.observe(document.getElementById(plot.key));
+
+  const redraw = () => plots.filter((plot) => drawn.has(plot.key)).forEach((plot) => draw(plot, false));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("beforeprint", () => plots.forEach((plot) => draw(plot, true)));
+  addEventListener("afterprint", () => plots.forEach((plot) => draw(plot, false)));
+})();
