@@ -95,7 +95,9 @@ def _criterion(record: AuditRecord, question: _Question) -> Criterion:
         badge, headline = "Leak above the limit", question.leaks
     elif outcome == "pass":
         badge = "No leak above the limit"
-        headline = "These tests found no leak above the limit set for this audit, and one of that size would have shown."
+        headline = (
+            "These tests found no leak above the limit set for this audit, and one of that size would have shown."
+        )
     elif any(estimate.value is not None for _, estimate in measured):
         badge = "Not decided"
         headline = "Something was measured, but not enough to say whether the limit is kept. This is not a pass."
@@ -117,12 +119,17 @@ def _criterion(record: AuditRecord, question: _Question) -> Criterion:
 
 
 def _primary(finding: Finding) -> tuple[Estimate, ...]:
-    """Overall figures; a plugin whose figures nobody knows shows all its overall ones."""
-    known = [e for e in finding.estimates if measure_of(e.name).primary]
-    overall = [e for e in known if not e.group] or known[:1]
-    power = [e for e in known if e.name == "verifier_auc"][:1]
-    chosen = [*power, *overall] if power and power[0] not in overall else overall
-    return tuple(chosen) or tuple(e for e in finding.estimates if not e.group)
+    """Each primary figure once, overall where there is such, a verifier's power first.
+
+    A plugin whose figures nobody knows shows all its overall ones.
+    """
+    chosen: dict[str, Estimate] = {}
+    for estimate in finding.estimates:
+        known = chosen.get(estimate.name)
+        if measure_of(estimate.name).primary and (known is None or (known.group and not estimate.group)):
+            chosen[estimate.name] = estimate
+    power_first = sorted(chosen.values(), key=lambda e: e.name != "verifier_auc")
+    return tuple(power_first) or tuple(e for e in finding.estimates if not e.group)
 
 
 def verdict_sentence(record: AuditRecord) -> str:

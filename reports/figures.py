@@ -1,9 +1,10 @@
 """Figures as data: what the page's script draws, and the same numbers as tables for readers without a script."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..audit.record import AuditRecord, Estimate, Plot, Series
-from .wording import number
+from .wording import Scale, number, share
 
 ROWS = 60
 
@@ -30,10 +31,10 @@ class Figure:
 
 
 _CAPTIONS = {
-    "roc": "Both axes are logarithmic, so that the few patients an attacker is most certain of can be seen at the left. "
+    "roc": "Both axes are logarithmic, so that the patients an attacker is most certain of can be seen at the left. "
     "On the dashed diagonal the attack is no better than chance; a curve above it is a leak. Points at zero are "
     "drawn at the edge.",
-    "histogram": "Where there is no copying the outlines for training and holdout patients coincide. A training outline "
+    "histogram": "Where there is no leak the outlines for training and holdout patients coincide. A training outline "
     "that stands apart from the holdout's is what leakage looks like.",
 }
 
@@ -46,7 +47,7 @@ def figures_of(record: AuditRecord) -> tuple[Figure, ...]:
             key=f"figure-{i}",
             title=f"{finding.plugin}: {plot.name}",
             caption=_CAPTIONS[plot.kind],
-            plot=plot if plot.kind == "histogram" else _on_log_axes(plot),
+            plot=plot if plot.kind == "histogram" else _briefly(_on_log_axes(plot)),
             columns=_columns(plot),
             rows=_rows(plot),
         )
@@ -65,6 +66,12 @@ def _on_log_axes(plot: Plot) -> Plot:
     return plot.model_copy(update={"series": (*series, Series(label="chance", x=(floor, 1.0), y=(floor, 1.0)))})
 
 
+def _briefly(plot: Plot) -> Plot:
+    """Axis titles without what stands in parentheses: the table under the figure has it in full."""
+    short = {"x_label": plot.x_label.partition(" (")[0], "y_label": plot.y_label.partition(" (")[0]}
+    return plot.model_copy(update=short)
+
+
 def _columns(plot: Plot) -> tuple[str, ...]:
     if plot.kind == "roc":
         return ("series", plot.x_label, plot.y_label)
@@ -79,7 +86,7 @@ def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
     edges = plot.series[0].x if plot.series else ()
     return tuple(
         (number(low), number(high), *(number(s.y[i], "share") for s in plot.series))
-        for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False))
+        for i, (low, high) in enumerate(pairwise(edges))
     )
 
 
@@ -105,7 +112,7 @@ class Strip:
     right: str
 
 
-def strip_of(estimate: Estimate, scale: str) -> Strip | None:
+def strip_of(estimate: Estimate, scale: Scale) -> Strip | None:
     """The strip of an estimate that has value, interval and null; None for others."""
     value, low, high, null = estimate.value, estimate.low, estimate.high, estimate.null
     if value is None or low is None or high is None or null is None:
@@ -118,7 +125,11 @@ def strip_of(estimate: Estimate, scale: str) -> Strip | None:
     def at(v: float) -> float:
         return round(100 * (v - left) / (right - left), 2)
 
-    kind = "share" if scale == "share" else "number"
     find = None if estimate.detectable is None else at(estimate.detectable)
-    ends = (f"{100 * left:.3g}%", f"{100 * right:.3g}%") if kind == "share" else (f"{left:.2g}", f"{right:.2g}")
-    return Strip(at(value), at(low), at(high), at(null), find, *ends)
+    return Strip(at(value), at(low), at(high), at(null), find, _end(left, scale), _end(right, scale))
+
+
+def _end(value: float, scale: Scale) -> str:
+    return (
+        share(value, 0 if abs(value) >= 0.1 or value == 0 else 1) if scale == "share" else number(float(f"{value:.2g}"))
+    )

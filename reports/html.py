@@ -1,4 +1,4 @@
-"""The report that a privacy officer reads, as one page that works offline."""  # noqa: A005
+"""The report that a privacy officer reads, as one page that works offline."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The record itself, for machines."""  # noqa: A005
+"""The record itself, for machines."""
 
 from ..audit.plugin import report
 from ..audit.record import AuditRecord

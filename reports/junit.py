@@ -15,9 +15,9 @@ _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 def junit(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
     """JUnit XML: one test case a verdict rule, inconclusive counted as an error, never as a pass.
 
-    A rule that fails is a ``failure``. One that could not be decided is an ``error`` of type ``inconclusive``: CI systems
-    show a skipped test as harmless, and this one is not. A plugin that broke is an ``error`` of type ``error``, and a
-    verdict without rules becomes one test case of its own, so that no empty file is ever read as success.
+    A rule that fails is a ``failure``. One that could not be decided is an ``error`` of type ``inconclusive``: CI
+    systems show a skipped test as harmless, and this one is not. A plugin that broke is an ``error`` of type ``error``,
+    and a verdict without rules becomes one test case of its own, so that no empty file is ever read as success.
     """
     seconds = record.provenance.seconds
     suite = ET.Element("testsuite", name=_written(f"privbench {record.spec.generator.name}"), time=f"{seconds:.3f}")

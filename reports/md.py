@@ -20,7 +20,10 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
     if record.simulated:
         lines += ["> **Simulated data.** No image of this audit shows a real person.", ""]
     if known_answer(record):
-        lines += ["> **Known-answer generator.** Its leakage is known beforehand: this run checks the audit itself.", ""]
+        lines += [
+            "> **Known-answer generator.** Its leakage is known beforehand: this run checks the audit itself.",
+            "",
+        ]
     for criterion in criteria_of(record):
         lines += _criterion(criterion, f"{100 * spec.confidence:g}%")
     lines += ["## Verdict rules", ""]
@@ -31,12 +34,11 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
         [row for f in record.findings for row in _rows(f)],
     )
     lines += ["## Not tested", "", *(f"- {_text(line)}" for line in untested_threats(record)), ""]
-    lines += [
-        "Attacks find leakage; they cannot prove that there is none. A test that could not measure is not a pass.",
-        "",
-        f"privbench {_text(record.provenance.privbench)}, seed {spec.seed}, budget {spec.budget}, "
-        f"{_text(record.provenance.started)}.",
-    ]
+    lines += ["Attacks find leakage; they cannot prove that there is none. What was not measured is not a pass.", ""]
+    run = (
+        f"privbench {record.provenance.privbench}, seed {spec.seed}, budget {spec.budget}, {record.provenance.started}"
+    )
+    lines.append(_text(run))
     return "\n".join(lines) + "\n"
 
 
@@ -52,7 +54,9 @@ def _sentence(estimate: Estimate, confidence: str) -> str:
     if estimate.value is None:
         return _text(said)
     found = f" Smallest leak that would show: {wording.detectable_of(estimate)}." if estimate.detectable else ""
-    return _text(f"{said} ({confidence} interval {wording.interval_of(estimate)}; {wording.count_of(estimate)}.){found}")
+    return _text(
+        f"{said} ({confidence} interval {wording.interval_of(estimate)}; {wording.count_of(estimate)}.){found}"
+    )
 
 
 def _rows(finding: Finding) -> list[tuple[str, ...]]:

@@ -36,7 +36,7 @@ MEASURES = {
         "share",
         "Share of released images that lie closer to a training image than real images of strangers do, minus the same "
         "share counted against holdout patients, who cannot have been copied.",
-        "Of the released images, {value} resemble a training patient's image more closely than a stranger's image would, "
+        "Of the released images, {value} resemble a training patient's image more closely than a stranger's would, "
         "beyond what is also seen for patients the generator never met.",
         primary=True,
     ),
@@ -65,7 +65,7 @@ MEASURES = {
     "nndr": Measure(
         "Nearest-neighbour ratio (NNDR)",
         "ratio",
-        "Distance to the nearest training patient over the distance to the second nearest, median over released images. "
+        "Distance to the nearest training patient over that to the second nearest, median over released images. "
         "Far below the holdout's ratio means that images sit on top of one patient.",
     ),
     "auc": Measure(
@@ -89,7 +89,7 @@ MEASURES = {
     "linked_excess": Measure(
         "Linked images",
         "share",
-        "Share of released images that a re-identification model matches to a training patient, minus the share that it "
+        "Share of released images that a re-identification model matches to a training patient, minus the share it "
         "matches to a holdout patient.",
         "A re-identification model matches {value} of the released images to a training patient, beyond its matches to "
         "patients the generator never met.",
@@ -108,8 +108,8 @@ MEASURES = {
         "score",
         "How high the patient whose record conditioned a released image ranks among all training images; to be read "
         "against its chance level, which depends on the size of the gallery.",
-        "Searching all training images for the patient behind a released image succeeds with a score of {value}, where 1 "
-        "is always and {null} is what a random ranking gives.",
+        "Searching all training images for the patient behind a released image succeeds with a score of {value}, where "
+        "1 is always and {null} is what a random ranking gives.",
         primary=True,
     ),
     "map@r_lift": Measure(
@@ -195,9 +195,7 @@ def unmeasured(estimate: Estimate) -> str:
 
 def value_of(estimate: Estimate) -> str:
     """The value alone, or that there is none."""
-    return (
-        unmeasured(estimate) if estimate.value is None else number(estimate.value, measure_of(estimate.name).scale)
-    )
+    return unmeasured(estimate) if estimate.value is None else number(estimate.value, measure_of(estimate.name).scale)
 
 
 def interval_of(estimate: Estimate) -> str:
@@ -235,8 +233,8 @@ def reading_of(estimate: Estimate) -> Reading:
 
 
 READINGS: dict[Reading, str] = {
-    "differs": "worse than without leakage",
-    "no difference": "no leak shown",
+    "differs": "worse than null",
+    "no difference": "not worse",
     "unmeasured": "not measured",
     "context": NONE,
 }
@@ -246,7 +244,12 @@ def sentence_of(estimate: Estimate) -> str:
     """The estimate in plain words; empty where no words are known."""
     measure = measure_of(estimate.name)
     if estimate.value is None:
-        return f"{unmeasured(estimate).capitalize()}: {estimate.note or 'no reason was given'}."
+        why = estimate.note or "no reason was given"
+        return (
+            f"{why[0].upper()}{why[1:]}."
+            if unmeasured(estimate) in why
+            else f"{unmeasured(estimate).capitalize()}: {why}."
+        )
     if not measure.plain:
         return ""
     hundred = measure.scale == "score" and "out of 100" in measure.plain

@@ -32,7 +32,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2><!-- {{ 7*7 }} \"'& | `@all` " + "W" * 90
+HOSTILE = (
+    "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2><!-- {{ 7*7 }} \"'& | `@all` " + "W" * 90
+)
 
 
 def estimate(name: str, value: float | None, *rest: float | None, **known: Any) -> Estimate:
@@ -44,7 +46,11 @@ def estimate(name: str, value: float | None, *rest: float | None, **known: Any) 
 def histogram(space: str, seed: int) -> Plot:
     rng = np.random.default_rng(seed)
     edges = np.linspace(0, 0.3, 41)
-    names = {"synthetic to nearest member": 0.14, "synthetic to nearest holdout": 0.16, "real to nearest stranger": 0.165}
+    names = {
+        "synthetic to nearest member": 0.14,
+        "synthetic to nearest holdout": 0.16,
+        "real to nearest stranger": 0.165,
+    }
     series = []
     for label, middle in names.items():
         counts, _ = np.histogram(rng.normal(middle, 0.025, 400), edges)
@@ -70,16 +76,52 @@ def roc(seed: int, shift: float) -> Plot:
 def _nearest() -> Finding:
     spaces = ("pixels", "aligned", "embedding", "foreground")
     estimates = [
-        estimate("copied_share", 0.203, 0.171, 0.239, 0.0, n=600, detectable=0.018, p_value=0.001,
-                 note="128 of 600 released images closer to a member than 99% of strangers, 8 to holdout"),
-        estimate("exposed_patients", 0.34, 0.24, 0.44, 0.0, n=100, unit="patient",
-                 note="36 of 100 member patients, 2 of 100 holdout patients"),
-        estimate("exact_copies", 0.0, 0.0, 0.0061, 0.0, n=600, group="pixels", note="0 of 600 released images, 0 against holdout"),
-    ]  # fmt: skip
+        estimate(
+            "copied_share",
+            0.203,
+            0.171,
+            0.239,
+            0.0,
+            n=600,
+            detectable=0.018,
+            p_value=0.001,
+            note="128 of 600 released images closer to a member than 99% of strangers, 8 to holdout",
+        ),
+        estimate(
+            "exposed_patients",
+            0.34,
+            0.24,
+            0.44,
+            0.0,
+            n=100,
+            unit="patient",
+            note="36 of 100 member patients, 2 of 100 holdout patients",
+        ),
+        estimate(
+            "exact_copies",
+            0.0,
+            0.0,
+            0.0061,
+            0.0,
+            n=600,
+            group="pixels",
+            note="0 of 600 released images, 0 against holdout",
+        ),
+    ]
     for i, space in enumerate(spaces):
         low = 0.02 * i
         estimates += [
-            estimate("copied_share", 0.05 + low, 0.01 + low, 0.09 + low, 0.0, n=600, group=space, detectable=0.021, p_value=0.04),
+            estimate(
+                "copied_share",
+                0.05 + low,
+                0.01 + low,
+                0.09 + low,
+                0.0,
+                n=600,
+                group=space,
+                detectable=0.021,
+                p_value=0.04,
+            ),
             estimate("dcr_share", 0.56, 0.52, 0.60, 0.5, n=600, group=space, p_value=0.012),
             estimate("nndr", 0.91, 0.90, 0.92, 0.93, n=600, group=space, worse="lower"),
         ]
@@ -104,7 +146,9 @@ def _membership(plugin: str, access: str, auc: tuple[float, float, float], seed:
         plugin=plugin,
         kind="attack",
         family="membership",
-        summary={"gan-leaks": "Distance to the nearest synthetic image.", "loss": "Denoising loss at shared noises."}[plugin],
+        summary={"gan-leaks": "Distance to the nearest synthetic image.", "loss": "Denoising loss at shared noises."}[
+            plugin
+        ],
         paper={"gan-leaks": "arXiv:1909.03935", "loss": "arXiv:2302.03262"}[plugin],
         access=access,
         status="ok",
@@ -112,12 +156,19 @@ def _membership(plugin: str, access: str, auc: tuple[float, float, float], seed:
             estimate("auc", *auc, 0.5, worse="both", detectable=0.611, p_value=0.21, **patient),
             estimate("auc", auc[0], auc[1], auc[2], 0.5, worse="both", group="images", n=800),
             estimate("tpr@fpr=0.1", 0.14, 0.08, 0.22, 0.1, n=100, unit="patient"),
-            Estimate(name="tpr@fpr=0.01", value=None, null=0.01, n=100, unit="patient", worse="higher",
-                     note="not resolvable with 100 holdout patients"),
+            Estimate(
+                name="tpr@fpr=0.01",
+                value=None,
+                null=0.01,
+                n=100,
+                unit="patient",
+                worse="higher",
+                note="not resolvable with 100 holdout patients",
+            ),
         ),
         plots=(roc(seed, 0.2),),
         seconds=8.0,
-    )  # fmt: skip
+    )
 
 
 def _siamese() -> Finding:
@@ -130,16 +181,36 @@ def _siamese() -> Finding:
         access="SAMPLES",
         status="ok",
         estimates=(
-            estimate("linked_excess", 0.012, -0.021, 0.045, 0.0, n=600, detectable=0.04, p_value=0.3,
-                     note="14 of 600 released images match a member, 7 a holdout patient"),
-            estimate("linked_patients", 0.03, -0.05, 0.11, 0.0, n=100, unit="patient", note="9 of 100 member patients, 6 of 100 holdout patients"),
+            estimate(
+                "linked_excess",
+                0.012,
+                -0.021,
+                0.045,
+                0.0,
+                n=600,
+                detectable=0.04,
+                p_value=0.3,
+                note="14 of 600 released images match a member, 7 a holdout patient",
+            ),
+            estimate(
+                "linked_patients",
+                0.03,
+                -0.05,
+                0.11,
+                0.0,
+                n=100,
+                unit="patient",
+                note="9 of 100 member patients, 6 of 100 holdout patients",
+            ),
             estimate("map@r", 0.0124, 0.0101, 0.0150, 0.0114, n=600, note="gallery of 400 member images, R = 4"),
             estimate("map@r_lift", 1.09, 0.89, 1.32, 1.0, n=600),
-            estimate("verifier_auc", 0.962, 0.941, 0.978, 0.5, n=2400, unit="pair", worse="none", group="unseen patients"),
+            estimate(
+                "verifier_auc", 0.962, 0.941, 0.978, 0.5, n=2400, unit="pair", worse="none", group="unseen patients"
+            ),
         ),
         plots=(histogram("similarity", 9),),
         seconds=41.0,
-    )  # fmt: skip
+    )
 
 
 def _utility() -> tuple[Finding, ...]:
@@ -148,39 +219,71 @@ def _utility() -> tuple[Finding, ...]:
         return Finding(plugin=plugin, kind="metric", family="utility", summary=summary, paper=paper, **fields)
 
     arms = (("real", 0.71), ("synthetic", 0.64), ("real+synthetic", 0.74))
-    dice = [
-        estimate("dice", v, v - 0.04, v + 0.04, group=g, n=100, unit="patient", worse="none") for g, v in arms
-    ]
+    dice = [estimate("dice", v, v - 0.04, v + 0.04, group=g, n=100, unit="patient", worse="none") for g, v in arms]
     centers = [
-        estimate("dice", 0.70 + i / 50, 0.62, 0.80, group=f"real+synthetic, centre {c}", n=25, unit="patient", worse="none")
+        estimate(
+            "dice", 0.70 + i / 50, 0.62, 0.80, group=f"real+synthetic, centre {c}", n=25, unit="patient", worse="none"
+        )
         for i, c in enumerate("ABCD")
     ]
     return (
-        metric("dice", "Dice on real patients of a U-Net trained on real, synthetic, or both.", "", estimates=(*dice, *centers)),
         metric(
-            "roc-auc", "ROC-AUC on real patients of a classifier trained on synthetic images.", "",
-            estimates=(estimate("roc_auc", 0.81, 0.72, 0.88, 0.86, n=100, unit="patient", worse="lower", group="synthetic"),),
+            "dice",
+            "Dice on real patients of a U-Net trained on real, synthetic, or both.",
+            "",
+            estimates=(*dice, *centers),
         ),
         metric(
-            "frechet", "Frechet distance on features that are always there.", "arXiv:1706.08500",
+            "roc-auc",
+            "ROC-AUC on real patients of a classifier trained on synthetic images.",
+            "",
+            estimates=(
+                estimate("roc_auc", 0.81, 0.72, 0.88, 0.86, n=100, unit="patient", worse="lower", group="synthetic"),
+            ),
+        ),
+        metric(
+            "frechet",
+            "Frechet distance on features that are always there.",
+            "arXiv:1706.08500",
             estimates=(estimate("fd-randconv", 12.43, 11.2, 14.0, 1.31, n=600),),
         ),
         metric(
-            "fid", "Frechet inception distance.", "arXiv:1706.08500", status="skipped",
+            "fid",
+            "Frechet inception distance.",
+            "arXiv:1706.08500",
+            status="skipped",
             reason="needs the extra 'fid': pip install 'privbench[fid]'",
         ),
-    )  # fmt: skip
+    )
 
 
 RULES = (
-    Rule(name="memorization.nearest.copied_share", outcome="fail", reason="0.203 [0.171, 0.239], allowed: at most 0.02"),
-    Rule(name="memorization.nearest.exact_copies", outcome="pass", reason="0 of 600 released images, 0 against holdout"),
-    Rule(name="membership.gan-leaks.auc", outcome="inconclusive",
-         reason="0.541 [0.462, 0.618], allowed: 0.4 to 0.6; the interval reaches beyond it"),
-    Rule(name="membership.loss.auc", outcome="inconclusive", reason="0.532 [0.470, 0.594]; but only 0.611 or more would have been found"),
-    Rule(name="reidentification.siamese.linked_excess", outcome="pass",
-         reason="0.012 [-0.021, 0.045], allowed: at most 0.05; a leak of 0.040 would have been found"),
-)  # fmt: skip
+    Rule(
+        name="memorization.nearest.copied_share", outcome="fail", reason="0.203 [0.171, 0.239], allowed: at most 0.02"
+    ),
+    Rule(
+        name="memorization.nearest.exact_copies", outcome="pass", reason="0 of 600 released images, 0 against holdout"
+    ),
+    Rule(
+        name="membership.gan-leaks.auc",
+        outcome="inconclusive",
+        reason="0.541 [0.462, 0.618], allowed: 0.4 to 0.6; the interval reaches beyond it",
+    ),
+    Rule(
+        name="membership.loss.auc",
+        outcome="inconclusive",
+        reason="0.532 [0.470, 0.594]; but only 0.611 or more would have been found",
+    ),
+    Rule(
+        name="reidentification.siamese.linked_excess",
+        outcome="pass",
+        reason="0.012 [-0.021, 0.045], allowed: at most 0.05; a leak of 0.040 would have been found",
+    ),
+    Rule(name="membership.domias", outcome="inconclusive", reason="error: LinAlgError: singular matrix"),
+    Rule(
+        name="reidentification.faces", outcome="inconclusive", reason="invalid: the verifier's AUC is 0.61, below 0.9"
+    ),
+)
 
 
 def build(**changes: Any) -> AuditRecord:
@@ -203,21 +306,45 @@ def build(**changes: Any) -> AuditRecord:
             _nearest(),
             _membership("gan-leaks", "SAMPLES", (0.541, 0.462, 0.618), 1),
             _membership("loss", "DENOISER", (0.532, 0.470, 0.594), 2),
-            Finding(plugin="domias", kind="attack", family="membership", summary="Density ratio against a reference.",
-                    paper="arXiv:2302.12580", access="SAMPLES", status="error", reason="LinAlgError: singular matrix"),
+            Finding(
+                plugin="domias",
+                kind="attack",
+                family="membership",
+                summary="Density ratio against a reference.",
+                paper="arXiv:2302.12580",
+                access="SAMPLES",
+                status="error",
+                reason="LinAlgError: singular matrix",
+            ),
             _siamese(),
-            Finding(plugin="faces", kind="attack", family="reidentification", summary="Links rendered faces.",
-                    access="SAMPLES", status="invalid", reason="the verifier's AUC on real pairs is 0.61, below 0.9",
-                    estimates=(estimate("verifier_auc", 0.61, 0.55, 0.67, 0.5, unit="pair", worse="none", group="unseen patients"),)),
+            Finding(
+                plugin="faces",
+                kind="attack",
+                family="reidentification",
+                summary="Links rendered faces.",
+                access="SAMPLES",
+                status="invalid",
+                reason="the verifier's AUC on real pairs is 0.61, below 0.9",
+                estimates=(
+                    estimate("verifier_auc", 0.61, 0.55, 0.67, 0.5, unit="pair", worse="none", group="unseen patients"),
+                ),
+            ),
             *_utility(),
         ),
         "verdict": Verdict(outcome="fail", rules=RULES),
         "provenance": Provenance(
-            privbench="0.1.0", python="3.11.9", platform="Linux 6.1 x86_64", device="cpu",
-            libraries={"torch": "2.13.0", "numpy": "2.4.6", "faiss-cpu": "1.15.1"}, git_commit="4f2a" * 10, git_dirty=False,
-            command="privbench run --generator dfgm --attack all", started="2026-02-28T09:30:00+00:00", seconds=251.0,
+            privbench="0.1.0",
+            python="3.11.9",
+            platform="Linux 6.1 x86_64",
+            device="cpu",
+            libraries={"torch": "2.13.0", "numpy": "2.4.6", "faiss-cpu": "1.15.1"},
+            git_commit="4f2a" * 10,
+            git_dirty=False,
+            command="privbench run --generator dfgm --attack all",
+            started="2026-02-28T09:30:00+00:00",
+            seconds=251.0,
         ),
-    }  # fmt: skip
+    }
     return AuditRecord(**(fields | changes))
 
 
@@ -225,22 +352,41 @@ def build_hostile() -> AuditRecord:
     """Every text that data or a plugin may bring, turned against the page."""
     finding = _membership("loss", "DENOISER", (0.5, 0.4, 0.6), 3)
     plot = finding.plots[0].model_copy(
-        update={"name": HOSTILE, "x_label": HOSTILE, "series": tuple(s.model_copy(update={"label": HOSTILE}) for s in finding.plots[0].series)}
+        update={
+            "name": HOSTILE,
+            "x_label": HOSTILE,
+            "series": tuple(s.model_copy(update={"label": HOSTILE}) for s in finding.plots[0].series),
+        }
     )
     bad = estimate("auc", 0.5, 0.4, 0.6, 0.5, group=HOSTILE, method=HOSTILE, note=HOSTILE)
     base = build()
     evil = finding.model_copy(
-        update={"plugin": HOSTILE, "summary": HOSTILE, "paper": HOSTILE, "notes": (HOSTILE,), "plots": (plot, histogram(HOSTILE, 4)),
-                "estimates": (bad, bad.model_copy(update={"name": HOSTILE, "group": ""}))}
-    )  # fmt: skip
-    broken = Finding(plugin=HOSTILE, kind="metric", family="utility", summary=HOSTILE, access=HOSTILE, status="error", reason=HOSTILE)
+        update={
+            "plugin": HOSTILE,
+            "summary": HOSTILE,
+            "paper": HOSTILE,
+            "notes": (HOSTILE,),
+            "plots": (plot, histogram(HOSTILE, 4)),
+            "estimates": (bad, bad.model_copy(update={"name": HOSTILE, "group": ""})),
+        }
+    )
+    broken = Finding(
+        plugin=HOSTILE, kind="metric", family="utility", summary=HOSTILE, access=HOSTILE, status="error", reason=HOSTILE
+    )
     return build(
-        spec=base.spec.model_copy(update={"cohort": PluginSpec(name=HOSTILE, options={"path": HOSTILE}), "generator": PluginSpec(name=HOSTILE)}),
+        spec=base.spec.model_copy(
+            update={
+                "cohort": PluginSpec(name=HOSTILE, options={"path": HOSTILE}),
+                "generator": PluginSpec(name=HOSTILE),
+            }
+        ),
         access=HOSTILE,
         data=tuple(d.model_copy(update={"part": HOSTILE}) for d in base.data),
         findings=(evil, broken),
         verdict=Verdict(outcome="fail", rules=(Rule(name=f"membership.{HOSTILE}", outcome="fail", reason=HOSTILE),)),
-        provenance=base.provenance.model_copy(update={"command": HOSTILE, "platform": HOSTILE, "libraries": {HOSTILE: HOSTILE}}),
+        provenance=base.provenance.model_copy(
+            update={"command": HOSTILE, "platform": HOSTILE, "libraries": {HOSTILE: HOSTILE}}
+        ),
     )
 
 
@@ -253,7 +399,9 @@ def build_gallery(n: int = 40, size: int = 64, *, centre: str = "centre {}", mas
     for i in range(n):
         cy, cx = rng.uniform(-0.2, 0.2, 2)
         mask[i] = (x - cx) ** 2 + (y - cy) ** 2 < 0.012
-        brain = 0.55 / (1 + np.exp(60 * (np.hypot(x, 1.15 * y) - 0.42))) * (1 + 0.15 * np.sin(9 * x + i) * np.cos(11 * y))
+        brain = (
+            0.55 / (1 + np.exp(60 * (np.hypot(x, 1.15 * y) - 0.42))) * (1 + 0.15 * np.sin(9 * x + i) * np.cos(11 * y))
+        )
         pixels[i, 0] = np.clip(brain + 0.35 * mask[i] + rng.normal(0, 0.02, x.shape), 0, 1)
     return ImageSet(
         pixels=pixels,
