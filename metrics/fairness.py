@@ -1,0 +1,90 @@
+"""Dice by arm, by centre and between arms, with intervals over the patients of the test set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..audit.context import Context
+from ..audit.record import Estimate
+from ..audit.types import FloatArray, ImageSet, Names
+from .resampling import patient_means, patient_weights, percentile_interval
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Means:
+    """Means over patients for each row of weights: ``overall`` (draws, arms), ``centers`` (draws, centers, arms)."""
+
+    overall: FloatArray
+    centers: FloatArray
+
+    @classmethod
+    def of(cls, dice: FloatArray, belongs: FloatArray, weights: FloatArray) -> "_Means":
+        inside = weights[:, None, :] * belongs.T  # (draws, centers, patients)
+        return cls(weights @ dice / weights.sum(1)[:, None], inside @ dice / inside.sum(2)[:, :, None])
+
+    def worst(self) -> FloatArray:
+        """Mean of the worst centre, (draws, arms)."""
+        worst: FloatArray = self.centers.min(axis=1)
+        return worst
+
+    def spread(self) -> FloatArray:
+        """Standard deviation over centres, (draws, arms)."""
+        spread: FloatArray = self.centers.std(axis=1, ddof=1)
+        return spread
+
+
+def _gain(means: FloatArray) -> FloatArray:
+    """The last arm minus the first of ``means`` ``(draws, arms)``."""
+    gain: FloatArray = means[:, -1] - means[:, 0]
+    return gain
+
+
+def dice_estimates(
+    scores: FloatArray, arms: Sequence[str], test: ImageSet, context: Context, resamples: int
+) -> tuple[Estimate, ...]:
+    """What Dice ``(n_images, arms)`` on ``test`` comes to.
+
+    ``dice`` of each arm; ``dice-gain``, the last arm minus the first, overall and by centre; where there are centres,
+    ``dice-worst-center`` and ``dice-spread`` (standard deviation over centres) of each arm. A patient's Dice is the
+    mean over its images; a patient counts to the centre of its first image.
+    """
+    patients, first = np.unique(test.patient, return_index=True)
+    dice = patient_means(scores, test.patient)
+    center: Names = np.full(len(patients), "") if test.center is None else test.center[first]
+    names = np.unique(center)
+    belongs = (center[:, None] == names).astype(np.float64)
+    drawn = patient_weights(patients, resamples, context.rng("bootstrap"), strata=center)
+    value, draws = _Means.of(dice, belongs, np.ones((1, len(patients)))), _Means.of(dice, belongs, drawn)
+    how = f"percentile bootstrap over patients within centres, {resamples} resamples"
+
+    def estimate(name: str, group: str, at: FloatArray, spread: FloatArray, n: int, null: float | None) -> Estimate:
+        low, high = percentile_interval(spread, context.confidence)
+        return Estimate(
+            name=name,
+            value=float(at[0]),
+            low=low,
+            high=high,
+            null=null,
+            n=n,
+            unit="patient",
+            worse="higher" if name == "dice-spread" else "lower",
+            group=group,
+            method=how if null is None else f"{how}; paired: both arms on the same patients",
+        )
+
+    found = [
+        estimate("dice", arm, value.overall[:, i], draws.overall[:, i], len(patients), None)
+        for i, arm in enumerate(arms)
+    ]
+    found.append(estimate("dice-gain", "", _gain(value.overall), _gain(draws.overall), len(patients), 0.0))
+    if len(names) < 2:
+        return tuple(found)
+    for j, name in enumerate(names.tolist()):
+        gains = _gain(value.centers[:, j]), _gain(draws.centers[:, j])
+        found.append(estimate("dice-gain", f"center {name}", *gains, int(belongs[:, j].sum()), 0.0))
+    for i, arm in enumerate(arms):
+        worst, spread = (value.worst()[:, i], draws.worst()[:, i]), (value.spread()[:, i], draws.spread()[:, i])
+        found.append(estimate("dice-worst-center", arm, *worst, len(patients), None))
+        found.append(estimate("dice-spread", arm, *spread, len(patients), None))
+    return tuple(found)
