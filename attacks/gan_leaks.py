@@ -1,0 +1,36 @@
+"""Membership from the distance to the nearest synthetic image."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ..audit.context import Auxiliary
+from ..audit.plugin import attack
+from ..audit.target import Target
+from ..audit.types import ImageSet, MembershipScores
+from .search import nearest_distance
+
+
+@attack(family="membership", paper="arXiv:1909.03935")
+def gan_leaks(
+    target: Target,
+    candidates: ImageSet,
+    aux: Auxiliary,
+    *,
+    calibrated: Annotated[
+        bool,
+        Field(description="subtract the distance to the nearest reference image, which an ordinary image is near too"),
+    ] = True,
+) -> MembershipScores:
+    """Distance to the nearest synthetic image: a memorized member lies closest.
+
+    Chen et al., GAN-Leaks (CCS 2020, arXiv:1909.03935), the black-box attack: -min_s ||x - s||, the root mean square
+    over pixels. Never exp(-d^2), which underflows to ties.
+
+    Calibrated, the distance to the nearest reference image is subtracted first. CALIBRATION
+    """
+    device = aux.context.device
+    score = -nearest_distance(candidates.pixels, target.samples.pixels, device=device)
+    if calibrated:
+        score += nearest_distance(candidates.pixels, aux.reference.pixels, device=device)
+    return MembershipScores(score)
