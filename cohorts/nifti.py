@@ -131,7 +131,8 @@ def _survey(image: Path, mask: Path, axis: Axis, slices: int, channel: int | Non
     shown = np.flatnonzero((lesion > 0).any(tuple(i for i in range(3) if i != AXES[axis])))
     if not shown.size:
         return None
-    chosen = np.unique(shown[np.linspace(0, len(shown) - 1, slices + 2).round().astype(int)[1:-1]])
+    count = min(slices, len(shown))
+    chosen = shown[((np.arange(count) + 0.5) * len(shown) / count).astype(int)]  # the middle of equal stretches
     height, width = in_plane((lesion.shape[0], lesion.shape[1], lesion.shape[2]), axis)
     tall, wide = in_plane(voxel, axis)
     return Case(
