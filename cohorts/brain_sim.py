@@ -37,7 +37,7 @@ def brain_sim(
     contrast: Annotated[float, Field(ge=0, le=5, description="how far apart the grades look; 0: not at all")] = 1.2,
 ) -> Split:
     """Simulated multi-centre brain tumour MRI grown from the MNI152 template (label: tumour grade)."""
-    scanners = [Scanner.draw(context.rng("center", name)) for name in ascii_uppercase[:centers]]
+    scanners = Scanner.draw(context.rng("centers"), centers)
     counts = {"members": members, "holdout": holdout, "reference": reference, "public": public, "reserve": reserve}
     average = template(FIELD_OF_VIEW / size)
     parts: dict[str, ImageSet] = {}
@@ -75,6 +75,7 @@ def _patient(
     contrast: float,
 ) -> tuple[Pixels, Masks]:
     """One patient's images ``(visits * slices, 1, size, size)`` and BraTS labels; ``grade`` None is a healthy one."""
+    (noise,) = rng.spawn(1)  # its own stream, so that a patient is the same at any size
     anatomy = Anatomy.draw(rng)
     place = place_in(anatomy, average, rng)
     tumour = Tumour.draw(rng, grade or 0, place, contrast)
@@ -95,6 +96,6 @@ def _patient(
         )
         shape = (slices, size, size)
         bias = scanner.field(field, rng).reshape(shape)
-        pixels.append(scanner.image(intensity.reshape(shape), depth.reshape(shape), bias, rng)[:, None])
+        pixels.append(scanner.image(intensity.reshape(shape), depth.reshape(shape), bias, noise)[:, None])
         masks.append(labels.reshape(shape))
     return np.concatenate(pixels), np.concatenate(masks)

@@ -30,15 +30,21 @@ class Scanner:
     noise: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Self:
-        """A random centre."""
-        grey, white = rng.uniform(0.36, 0.5), rng.uniform(0.6, 0.74)
-        return cls(
-            levels=(0.0, rng.uniform(0.08, 0.18), grey, white, min(white + 0.27, 0.97)),
-            bias=rng.uniform(-0.22, 0.22, 3),
-            blur=rng.uniform(0.4, 1.8),
-            noise=rng.uniform(0.012, 0.035),
-        )
+    def draw(cls, rng: np.random.Generator, centers: int) -> list[Self]:
+        """Random centres, spread evenly over what is usual (a Latin hypercube), so that no two are alike by chance."""
+        strata = rng.permuted(np.tile(np.arange(centers), (8, 1)), axis=1)
+        places = (strata + rng.random(strata.shape)) / centers
+        low = np.array([0.08, 0.34, 0.58, -0.22, -0.22, -0.22, 0.4, 0.012])
+        high = np.array([0.18, 0.5, 0.74, 0.22, 0.22, 0.22, 1.8, 0.035])
+        return [
+            cls(
+                (0.0, float(csf), float(grey), float(white), min(float(white) + 0.27, 0.97)),
+                np.array(bias),
+                blur,
+                noise,
+            )
+            for csf, grey, white, *bias, blur, noise in (low + (high - low) * places.T)
+        ]
 
     def image(self, intensity: Values, depth: Values, bias: Values, rng: np.random.Generator) -> Volume:
         """Slices as the scanner delivers them, skull-stripped.
