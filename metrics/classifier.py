@@ -43,7 +43,7 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(4 * width, classes))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Class logits ``(n, classes)`` and attention logits ``(n, 1, *spatial / 4)`` of ``(n, channels, *spatial)``."""
+        """Logits of the classes ``(n, classes)`` and of attention ``(n, 1, *spatial / 4)``."""
         fine = self.fine(x)
         coarse = functional.interpolate(self.coarse(fine), size=fine.shape[2:])
         merged = self.merge(torch.cat([coarse, fine], dim=1))

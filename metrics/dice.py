@@ -29,7 +29,7 @@ def dice(
     split: Split,
     context: Context,
     *,
-    steps: Annotated[int, Field(ge=2, description="optimiser steps of each of the three U-Nets")] = 450,
+    steps: Annotated[int, Field(ge=2, description="optimiser steps of each of the three U-Nets")] = 400,
     batch: Annotated[int, Field(ge=2, description="images a step")] = 16,
     repeats: Annotated[int, Field(ge=1, description="trainings of each U-Net, over which Dice is averaged")] = 1,
     resamples: Annotated[int, Field(ge=100, description="bootstrap resamples of the patients")] = 2000,

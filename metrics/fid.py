@@ -43,6 +43,7 @@ def fid(
     compared = Comparison(**features)
     note = (
         f"{len(chosen['synthetic'])} synthetic against {len(chosen['real'])} real images: fewer images raise FID "
-        "(Chong and Forsyth 2020, arXiv:1911.07023), so read it against the control, not against figures from 50,000 images"
+        "(Chong and Forsyth 2020, arXiv:1911.07023), so read it against the control, not against "
+        "figures from 50,000 images"
     )
     return Measurement(estimates=tuple(compared.frechet("fid", context, resamples, note)))
