@@ -56,7 +56,6 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             figures=figures,
             plots=[_drawn(figure) for figure in figures],
             gallery=None if gallery is None else pictures_of(gallery),
-            gallery_size=0 if gallery is None else len(gallery),
             started=started,
             expires=_a_year_later(started).date().isoformat(),
             fingerprint=hashlib.sha256(record.model_dump_json().encode()).hexdigest(),
