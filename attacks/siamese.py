@@ -68,7 +68,7 @@ def siamese(
         notes.append("one image a patient: no power on real pairs could be shown, only on altered copies")
     return LinkageScores(
         similarity=verifier.scores(target.samples.pixels, candidates.pixels, context.device),
-        impostor=power[0].different,
+        strangers=verifier.scores(testing.pixels, candidates.pixels, context.device),
         power=power,
         notes=tuple(notes),
     )

@@ -84,7 +84,7 @@ def _arrays(
     if isinstance(scores, MembershipScores):
         return [(scores.score, (candidates,))]
     if isinstance(scores, LinkageScores):
-        return [(scores.similarity, (samples, candidates))]
+        return [(scores.similarity, (samples, candidates)), (scores.strangers, (len(scores.strangers), candidates))]
     if isinstance(scores, MemorizationScores):
         return [
             pair

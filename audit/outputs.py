@@ -167,7 +167,7 @@ def _claim(path: Path, spec: AuditSpec) -> None:
 def _to_integers(image: Pixels) -> NDArray[np.integer]:
     """(channels, h, w) in [0, 1] -> (h, w) uint16 for one channel, (h, w, channels) uint8 for 2-4."""
     if len(image) == 1:
-        return np.rint(image[0] * 65535).astype(np.uint16)
+        return np.asarray(np.rint(image[0] * 65535), dtype=np.uint16)
     return np.ascontiguousarray(np.moveaxis(np.rint(image * 255).astype(np.uint8), 0, -1))
 
 

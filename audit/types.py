@@ -225,13 +225,14 @@ class LinkageScores:
 
     Attributes:
         similarity: ``(n_samples, n_candidates)`` float32, higher = more likely the same patient.
-        impostor: ``(k,)`` similarities between different real reference patients: what a false match looks like.
+        strangers: ``(k, n_candidates)`` float32, the same from real images of reference patients, who are no
+            candidates: what a false match looks like.
         power: the verifier on real pairs of unseen patients. Without power the finding is invalid.
         notes: what a reader of the result should know.
     """
 
     similarity: Pixels
-    impostor: FloatArray
+    strangers: Pixels
     power: tuple[PairScores, ...]
     notes: tuple[str, ...] = ()
 
