@@ -101,8 +101,8 @@ def aligned(
         a: ``(n, c, h, w)``.
         b: ``(m, c, h, w)``.
         shift: pixels, in each direction along both axes (of the image averaged down to 64, if it is larger).
-        angles: degrees, besides 0.
-        mirror: also left-right mirrored (not rotated at the same time).
+        angles: degrees, besides 0; a turned image is shifted half as far.
+        mirror: also left-right mirrored, not turned at the same time, and shifted half as far.
         sharpen: weight of fine against coarse structure, see ``Spectrum``.
         device: where it is computed.
 
@@ -113,12 +113,11 @@ def aligned(
     height, width = asked.shape[-2:]
     spectrum = Spectrum((height, width), sharpen, device)
     references = _real(spectrum.of(searched))
-    moves = [asked, *(turned(asked, angle) for angle in angles), *([asked.flip(-1)] if mirror else [])]
-    steps = range(-shift, shift + 1)
+    others = [*(turned(asked, angle) for angle in angles), *([asked.flip(-1)] if mirror else [])]
     best = torch.full((len(a), len(b)), -1.0, device=device)
-    for moved in moves:
+    for moved, most in [(asked, shift), *((other, shift // 2) for other in others)]:
         coefficients = spectrum.of(moved)
-        for dy, dx in itertools.product(steps, steps):
+        for dy, dx in itertools.product(range(-most, most + 1), repeat=2):
             torch.maximum(best, _real(spectrum.shifted(coefficients, dy, dx)) @ references.T, out=best)
     distance: Pixels = torch.sqrt(torch.clamp(2 - 2 * best, min=0)).cpu().numpy()
     still = _real(spectrum.of(asked))

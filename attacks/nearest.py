@@ -31,7 +31,7 @@ def nearest(
     steps: Annotated[
         int, Field(ge=0, description="training steps of the copy detector; 0 leaves 'embedding' out")
     ] = 200,
-    batch: Annotated[int, Field(ge=4, description="patients in a training batch of the copy detector")] = 48,
+    batch: Annotated[int, Field(ge=4, description="patients in a training batch of the copy detector")] = 32,
 ) -> MemorizationScores:
     """Memorization distance: how close each synthetic image comes to each patient, in spaces that see altered copies.
 

@@ -44,7 +44,7 @@ def foreground(a: ImageSet, b: ImageSet, device: str) -> Pixels:
     sqrt(2) where an image has no lesion: as far as two that have nothing in common.
     """
     lesions = lesion_of(a), lesion_of(b)
-    distance = aligned(*lesions, shift=1, angles=ANGLES, mirror=True, sharpen=0.0, device=device)
+    distance = aligned(*lesions, shift=1, angles=(), sharpen=0.0, device=device)
     distance[~lesions[0].any(axis=(1, 2, 3))] = np.sqrt(2)
     distance[:, ~lesions[1].any(axis=(1, 2, 3))] = np.sqrt(2)
     return distance

@@ -15,12 +15,12 @@ MakePatients = Callable[..., ImageSet]
 
 @pytest.fixture(scope="session")
 def make_patients() -> MakePatients:
-    """``make_patients(prefix, n, images=2, side=32, seed=0)``: n patients of smooth random pictures with a lesion each."""
+    """``make_patients(prefix, n, images=2, side=32, seed=0)``: n patients, smooth random pictures with a lesion."""
 
     def make(prefix: str, n: int, images: int = 2, side: int = 32, seed: int = 0) -> ImageSet:
         rng = np.random.default_rng([seed, *prefix.encode()])
         picture = ndimage.gaussian_filter(rng.standard_normal((n, side, side)), (0, 2.5, 2.5))
-        picture = 0.5 + 0.12 * picture / picture.std((1, 2), keepdims=True)
+        picture = 0.5 + 0.2 * picture / picture.std((1, 2), keepdims=True)
         y, x = np.mgrid[:side, :side] - (side - 1) / 2
         picture *= np.hypot(x, y) < 0.31 * side
         repeated = np.repeat(picture, images, axis=0)

@@ -40,7 +40,7 @@ def alterations(images: ImageSet, other: ImageSet) -> dict[str, tuple[str, Image
     lesion = np.stack([ndimage.binary_dilation(m, iterations=3) for m in images.mask])[:, None]
     return {
         "none": ("pixels", images),
-        "noise": ("pixels", replace(images, pixels=p + rng.normal(0, 0.05, p.shape).astype(np.float32))),
+        "noise": ("pixels", replace(images, pixels=np.clip(p + rng.normal(0, 0.05, p.shape), 0, 1).astype(np.float32))),
         "shift": ("aligned", replace(images, pixels=np.roll(p, (2, -3), (2, 3)))),
         "intensity": ("aligned", replace(images, pixels=(0.9 * p**1.25 + 0.04).astype(np.float32))),
         "mirrored": ("aligned", replace(images, pixels=p[..., ::-1].copy())),
