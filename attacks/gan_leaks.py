@@ -27,10 +27,10 @@ def gan_leaks(
     Chen et al., GAN-Leaks (CCS 2020, arXiv:1909.03935), the black-box attack: -min_s ||x - s||, the root mean square
     over pixels. Never exp(-d^2), which underflows to ties.
 
-    Calibrated, the distance to the nearest reference image is subtracted: a plain image is near everything. On simulated
-    releases of which a fifth are copies this finds exact and noisy copies as well as without (patient AUC 0.80 and
-    0.81), recoloured and shifted ones slightly better (0.79 against 0.78, 0.61 against 0.58), and on fresh patients both
-    say nothing, so it is the default.
+    Calibrated, the distance to the nearest reference image is subtracted: a plain image is near everything. On
+    simulated releases of which a fifth are copies this finds exact and noisy copies as well as without (patient AUC
+    0.80 and 0.81), recoloured and shifted ones slightly better (0.79 against 0.78, 0.61 against 0.58), and on fresh
+    patients both say nothing, so it is the default.
     """
     device = aux.context.device
     score = -nearest_distance(candidates.pixels, target.samples.pixels, device=device)
