@@ -1,1 +1,5 @@
 """What is audited: one file a generator."""
+
+from ..audit.torchvision_cpu import repair_torchvision
+
+repair_torchvision()  # before any module here imports a library that imports torchvision

@@ -15,7 +15,6 @@ from ..audit.types import FloatArray, ImageSet
 WEIGHTS = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{WEIGHTS}"
 _BATCH = 32
-_libraries: list[torch.library.Library] = []  # a schema lives as long as the library that declared it
 
 
 def weights_file(weights: Path | None) -> Path:
@@ -35,21 +34,6 @@ def weights_file(weights: Path | None) -> Path:
     return path
 
 
-def declare_torchvision_operators() -> None:
-    """Let torchvision be imported beside a torch of another build.
-
-    Its wheel for CUDA loads no compiled operators beside CPU torch, and then fails on registering what it does not
-    have. Inception uses none of them, so their schemas are enough.
-    """
-    if torch.version.cuda is not None or _libraries or hasattr(torch.ops.torchvision, "nms"):
-        return
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for name in ("nms", "qnms"):
-        schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        library.define(schema)  # type: ignore[no-untyped-call]
-    _libraries.append(library)
-
-
 def inception(weights: Path, device: str) -> nn.Module:
     """pytorch-fid's network (2048 features, the pool before the classifier), with ``weights`` from that file.
 
@@ -58,7 +42,6 @@ def inception(weights: Path, device: str) -> nn.Module:
     Raises:
         SkippedError: if the file does not hold these weights.
     """
-    declare_torchvision_operators()
     from pytorch_fid import inception as network
 
     state = torch.load(weights, map_location="cpu", weights_only=True)

@@ -1,6 +1,4 @@
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,12 +38,8 @@ def test_volumes_and_two_channels_are_skipped(split, fresh):
 @pytest.fixture
 def random_weights(tmp_path, monkeypatch):
     """A file of random weights where the published ones would lie."""
-    extra = Path(sys.prefix) / "fid"  # torchvision without its CUDA libraries, kept apart from the environment
-    if extra.is_dir():
-        monkeypatch.syspath_prepend(str(extra))
     if any(inception.importlib.util.find_spec(name) is None for name in ("pytorch_fid", "torchvision")):
         pytest.skip("extra fid is not installed")
-    inception.declare_torchvision_operators()
     from pytorch_fid import inception as network
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
