@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -14,7 +15,7 @@ from torch.nn import functional
 from ..audit.context import Context
 from ..audit.record import Model
 from ..audit.target import Queries
-from ..audit.types import ImageSet
+from ..audit.types import ImageSet, Labels
 from ..audit.whole import write_text_whole
 from .training import load_weights, save_weights
 
@@ -41,11 +42,16 @@ class UNetShape(Model):
 
 
 class NoisePredictor(nn.Module):
-    """diffusers' ``UNet2DModel`` with two levels, predicting the noise in a latent."""
+    """diffusers' ``UNet2DModel`` with two levels, for the noise in a latent.
+
+    The network's own output is the velocity (Salimans & Ho 2022, arXiv 2202.00512): where nearly all is noise, a small
+    error in epsilon is a large one in the image, and short trainings would sample garbage.
+    """
 
     def __init__(self, shape: UNetShape) -> None:
         super().__init__()
         self.shape = shape
+        self.schedule = DDPMScheduler(NOISE_STEPS, prediction_type="v_prediction")
         attends = max(shape.spatial) // 2 <= ATTENTION_SIDE
         self.unet = UNet2DModel(
             sample_size=shape.spatial,
@@ -62,16 +68,22 @@ class NoisePredictor(nn.Module):
         )
 
     def forward(self, x_t: Tensor, t: Tensor, label: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Epsilon ``(n, latent_channels, h, w)`` for ``x_t`` at steps ``t`` ``(n,)`` given ``label`` ``(n,)``."""
+        """Velocity ``(n, latent_channels, h, w)`` for ``x_t`` at steps ``t`` ``(n,)`` given ``label`` ``(n,)``."""
         inputs = x_t if condition is None else torch.cat((x_t, condition), 1)
         predicted: Tensor = self.unet(inputs, t, class_labels=label).sample
         return predicted
+
+    def noise(self, x_t: Tensor, t: Tensor, label: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Epsilon for the same: ``sqrt(abar_t) v + sqrt(1 - abar_t) x_t``."""
+        abar = alphas_cumprod().to(device=x_t.device, dtype=x_t.dtype)[t][:, None, None, None]
+        velocity: Tensor = self(x_t, t, label, condition)
+        return abar.sqrt() * velocity + (1 - abar).sqrt() * x_t
 
 
 def noise_loss(
     model: NoisePredictor, x_0: Tensor, label: Tensor, condition: Tensor | None, drop: float, rng: torch.Generator
 ) -> Tensor:
-    """Mean squared error of the predicted noise at uniform steps (Ho et al. 2020, arXiv 2006.11239, equation 14).
+    """Mean squared error of the predicted velocity of noised latents, at uniform steps.
 
     Args:
         model: the noise predictor.
@@ -86,9 +98,9 @@ def noise_loss(
     noise = torch.randn(x_0.shape, generator=rng)
     dropped = torch.rand(len(x_0), generator=rng) < drop
     label = torch.where(dropped, model.shape.classes, label)
-    x_t = DDPMScheduler(NOISE_STEPS).add_noise(x_0, noise, t)
+    x_t, velocity = model.schedule.add_noise(x_0, noise, t), model.schedule.get_velocity(x_0, noise, t)
     beside = None if condition is None else condition.to(device)
-    return functional.mse_loss(model(x_t.to(device), t.to(device), label.to(device), beside), noise.to(device))
+    return functional.mse_loss(model(x_t.to(device), t.to(device), label.to(device), beside), velocity.to(device))
 
 
 @torch.no_grad()
@@ -116,7 +128,9 @@ def draw_latents(
         ``(n, latent_channels, h, w)`` on the CPU.
     """
     device = next(model.parameters()).device
-    scheduler = DDIMScheduler(NOISE_STEPS, clip_sample=False, timestep_spacing="trailing")
+    scheduler = DDIMScheduler(
+        NOISE_STEPS, clip_sample=False, timestep_spacing="trailing", prediction_type="v_prediction"
+    )
     scheduler.set_timesteps(steps)
     drawn = []
     for start in range(0, len(label), batch):
@@ -128,6 +142,15 @@ def draw_latents(
         drawn.append(x_t.cpu())
         advance(len(of))
     return torch.cat(drawn)
+
+
+def class_index(label: Labels | None, n: int, labels: tuple[int, ...]) -> Tensor:
+    """``(n,)`` positions of ``label`` among the sorted ``labels``; ``len(labels)``, "no label", where not there."""
+    if label is None or not labels:
+        return torch.full((n,), len(labels), dtype=torch.int64)
+    known = np.array(labels, np.int64)
+    position = np.minimum(np.searchsorted(known, label), len(known) - 1)
+    return torch.from_numpy(np.where(known[position] == label, position, len(known)).astype(np.int64))
 
 
 def alphas_cumprod() -> Tensor:

@@ -13,7 +13,7 @@ from ..audit.errors import BadInputError
 from ..audit.plugin import generator
 from ..audit.record import Model
 from ..audit.target import Access, Queries
-from ..audit.types import ImageSet, Labels, TrainingData
+from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
 from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
 from .diffusion import (
@@ -21,13 +21,14 @@ from .diffusion import (
     NoisePredictor,
     UNetShape,
     alphas_cumprod,
+    class_index,
     draw_latents,
     load_predictor,
     noise_loss,
     save_predictor,
 )
 from .real import neutral_names
-from .training import Plan, forget, train
+from .training import Plan, draw_batch, forget, train
 
 LABEL_DROP = 0.1
 NORMALISED_ON = 4096
@@ -128,7 +129,9 @@ class Ldm:
             return Queries(latents, (class_index(images.label, len(images), learned.labels),))
 
         def predict(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-            predicted: Tensor = unet(x_t.to(context.device), t.to(context.device), condition[0].to(context.device))
+            predicted: Tensor = unet.noise(
+                x_t.to(context.device), t.to(context.device), condition[0].to(context.device)
+            )
             return predicted.cpu()
 
         return LatentDenoiser(encode, predict, alphas_cumprod())
@@ -147,7 +150,7 @@ class Ldm:
             ).to(context.device)
 
         def loss(rng: torch.Generator) -> Tensor:
-            images = self._flipped(_tensor(members.take(_draw(len(members), self.batch, rng).numpy())), rng)
+            images = self._flipped(_tensor(members.take(draw_batch(len(members), self.batch, rng).numpy())), rng)
             return model.loss(images.to(context.device), rng)
 
         train("autoencoder", model, loss, Plan(self.autoencoder_steps, self.learning_rate), context)
@@ -175,7 +178,7 @@ class Ldm:
             ).to(context.device)
 
         def loss(rng: torch.Generator) -> Tensor:
-            chosen = _draw(len(latents), self.batch, rng)
+            chosen = draw_batch(len(latents), self.batch, rng)
             side = torch.rand(len(chosen), generator=rng)[:, None, None, None] < 0.5
             x_0 = torch.where(side, latents[chosen], mirrored[chosen])
             return noise_loss(model, x_0, classes[chosen], None, LABEL_DROP, rng)
@@ -213,20 +216,5 @@ def factor_for(images: ImageSet) -> int:
     return 8 if all(side >= 128 and side % 16 == 0 for side in images.spatial) else 4
 
 
-def class_index(label: Labels | None, n: int, labels: tuple[int, ...]) -> Tensor:
-    """``(n,)`` positions of ``label`` among the sorted ``labels``; ``len(labels)``, "no label", where not there."""
-    if label is None or not labels:
-        return torch.full((n,), len(labels), dtype=torch.int64)
-    known = np.array(labels, np.int64)
-    position = np.minimum(np.searchsorted(known, label), len(known) - 1)
-    return torch.from_numpy(np.where(known[position] == label, position, len(known)).astype(np.int64))
-
-
 def _tensor(images: ImageSet) -> Tensor:
     return torch.from_numpy(np.array(images.pixels, np.float32))
-
-
-def _draw(n: int, batch: int, rng: torch.Generator) -> Tensor:
-    """Positions of a batch: without replacement, and of the same size however few images there are."""
-    rounds = -(-batch // n)
-    return torch.cat([torch.randperm(n, generator=rng) for _ in range(rounds)])[:batch]

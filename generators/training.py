@@ -82,6 +82,12 @@ def train(name: str, model: nn.Module, loss: Callable[[torch.Generator], Tensor]
     model.eval()
 
 
+def draw_batch(n: int, batch: int, rng: torch.Generator) -> Tensor:
+    """Positions of a batch: without replacement, and of the same size however few images there are."""
+    rounds = -(-batch // n)
+    return torch.cat([torch.randperm(n, generator=rng) for _ in range(rounds)])[:batch]
+
+
 def checkpoint_file(name: str, context: Context) -> Path:
     """Where training ``name`` leaves its checkpoint."""
     return context.folder / f"{name.replace(' ', '-')}.checkpoint.safetensors"

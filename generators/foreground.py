@@ -1,0 +1,159 @@
+"""Cutting a lesion out of one image and blending it into the brain of another."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..audit.types import Masks, Pixels
+from .blend import feather, over
+
+MARGIN, EDGE, RING = 1.0, 2.0, 4.0
+TISSUE = 0.15
+TURNED_SCALE = (0.85, 1.15)
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """A lesion in the middle of a square window.
+
+    Attributes:
+        pixels: ``(channels, side, side)``.
+        mask: ``(side, side)`` lesion classes.
+        tissue: ``(side, side)`` bool, where the window shows brain.
+    """
+
+    pixels: Pixels
+    mask: Masks
+    tissue: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A window of a background with a lesion's mask laid into it.
+
+    Attributes:
+        corner: of the window in the image; may lie outside it, where the window then is black.
+        background: ``(channels, side, side)`` what the window shows.
+        tissue: ``(side, side)`` bool, where it shows brain.
+        mask: ``(side, side)`` lesion classes, all on tissue.
+        alpha: ``(side, side)`` opacity of what is laid over the background; 0 off the tissue.
+    """
+
+    corner: tuple[int, int]
+    background: Pixels
+    tissue: NDArray[np.bool_]
+    mask: Masks
+    alpha: Pixels
+
+    def mask_in(self, spatial: tuple[int, ...]) -> Masks:
+        """The mask on the whole image, ``spatial`` pixels high and wide."""
+        y, x = self.corner
+        return window(self.mask, (-y, -x), max(spatial))[: spatial[0], : spatial[1]]
+
+
+def tissue_of(pixels: Pixels) -> NDArray[np.bool_]:
+    """Where ``(channels, h, w)`` shows tissue: the largest bright region, its dark holes filled."""
+    bright = pixels.max(0)
+    filled = np.asarray(ndimage.binary_fill_holes(bright > TISSUE * np.quantile(bright, 0.99)))
+    regions, count = ndimage.label(filled)
+    if count < 2:
+        return filled
+    largest: NDArray[np.bool_] = regions == 1 + np.bincount(regions.ravel())[1:].argmax()
+    return largest
+
+
+def window(array: NDArray[Any], corner: tuple[int, int], side: int) -> NDArray[Any]:
+    """The ``side`` x ``side`` part of the last two axes at ``corner``; zeros where it leaves the array."""
+    out = np.zeros((*array.shape[:-2], side, side), array.dtype)
+    (y, x), (h, w) = corner, array.shape[-2:]
+    top, left, bottom, right = max(y, 0), max(x, 0), min(y + side, h), min(x + side, w)
+    if top < bottom and left < right:
+        out[..., top - y : bottom - y, left - x : right - x] = array[..., top:bottom, left:right]
+    return out
+
+
+def paste(window_: Pixels, alpha: Pixels, corner: tuple[int, int], image: Pixels) -> Pixels:
+    """``image`` with ``window_`` laid over it at ``corner``; equal to ``image`` to the bit where ``alpha`` is 0."""
+    h, w = image.shape[-2:]
+    y, x = corner
+    lifted, opacity = (window(array, (-y, -x), max(h, w))[..., :h, :w] for array in (window_, alpha))
+    return over(lifted, image, opacity)
+
+
+def radius(mask: Masks) -> float:
+    """How far a lesion reaches from the middle of its bounding box, in pixels; 0 without a lesion."""
+    at = np.argwhere(mask)
+    return float(np.sqrt(((at - (at.min(0) + at.max(0)) / 2) ** 2).sum(1).max())) if len(at) else 0.0
+
+
+def cut(pixels: Pixels, mask: Masks, side: int) -> Foreground:
+    """The lesion of an image ``(channels, h, w)`` in the middle of a window."""
+    at = np.argwhere(mask)
+    middle = (at.min(0) + at.max(0) + 1) // 2 if len(at) else np.array(mask.shape) // 2
+    corner = (int(middle[0]) - side // 2, int(middle[1]) - side // 2)
+    return Foreground(window(pixels, corner, side), window(mask, corner, side), window(tissue_of(pixels), corner, side))
+
+
+def turned(foreground: Foreground, reach: float, rng: np.random.Generator) -> Foreground:
+    """The lesion at a random angle, perhaps mirrored, a little larger or smaller, but within ``reach`` pixels."""
+    side = foreground.mask.shape[0]
+    angle = rng.uniform(0, 2 * np.pi)
+    scale = rng.uniform(*TURNED_SCALE)
+    scale = min(scale, reach / max(radius(foreground.mask), 1.0))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
+    turn[:, 1] *= rng.choice((-1.0, 1.0))
+    offset = (side - 1) / 2 * (1 - turn.sum(1))
+
+    def moved(array: NDArray[Any], order: int) -> NDArray[Any]:
+        return np.asarray(ndimage.affine_transform(array, turn, offset, order=order, mode="nearest"))
+
+    return Foreground(
+        np.stack([moved(channel, 1) for channel in foreground.pixels]),
+        moved(foreground.mask, 0),
+        moved(foreground.tissue.astype(np.uint8), 0) > 0,
+    )
+
+
+def place(mask: Masks, image: Pixels, rng: np.random.Generator) -> Place:
+    """A random place in the brain of ``image`` where the lesion of ``mask`` lies on tissue.
+
+    Where it fits nowhere, the place where least of it leaves the tissue, and the mask without that part.
+    """
+    side = mask.shape[0]
+    tissue = tissue_of(image)
+    h, w = tissue.shape
+    size = (h + 2 * side, w + 2 * side)
+    outside = np.ones(size)
+    outside[side : side + h, side : side + w] = ~tissue
+    lesion = mask > 0
+    if not lesion.any():  # a tumour-free window still looks at the brain
+        lesion = np.zeros_like(lesion)
+        lesion[side // 2, side // 2] = True
+    # How many lesion pixels lie off the tissue, for every corner at once: a correlation.
+    spectrum = np.fft.rfft2(outside) * np.conj(np.fft.rfft2(lesion, size))
+    off = np.rint(np.fft.irfft2(spectrum, size))[: h + side, : w + side]
+    y, x = rng.choice(np.argwhere(off == off.min()))
+    corner = (int(y) - side, int(x) - side)
+    inside = window(tissue, corner, side)
+    kept = np.where(inside, mask, 0).astype(np.uint8)
+    return Place(corner, window(image, corner, side), inside, kept, feather(kept, MARGIN, EDGE) * inside)
+
+
+def blend(foreground: Foreground, at: Place) -> Pixels:
+    """The window of ``at`` with the lesion blended in, its intensities harmonised to the tissue around it.
+
+    Mean and standard deviation of the ring around the lesion are matched, channel by channel.
+    """
+    near = feather(foreground.mask, MARGIN + RING, 0.0) > 0
+    ring = near & ~(feather(foreground.mask, MARGIN, 0.0) > 0)
+    source, target = ring & foreground.tissue, ring & at.tissue
+    harmonised = foreground.pixels
+    if source.sum() >= 8 and target.sum() >= 8:
+        there, here = foreground.pixels[:, source], at.background[:, target]
+        gain = np.clip(here.std(1) / np.maximum(there.std(1), 1e-3), 0.67, 1.5)
+        lift = here.mean(1) - gain * there.mean(1)
+        harmonised = gain[:, None, None] * foreground.pixels + lift[:, None, None]
+    return over(np.clip(harmonised, 0.0, 1.0).astype(np.float32), at.background, at.alpha)
