@@ -35,7 +35,7 @@ from .windows import Agreement, agree, candidate_windows, centers_of, lesions_of
 FACTOR = 4
 LABEL_DROP = 0.1
 LESION_WEIGHT = 2.0
-CHANGE_SCALE = 1.0
+CHANGE_SCALE = 2.0
 DRAWN = 1024
 
 
@@ -59,10 +59,10 @@ class Dfgm:
     def __init__(
         self,
         *,
-        autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 400,
+        autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 200,
         steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 300,
         batch: Annotated[int, Field(ge=1, le=1024, description="windows in a step")] = 32,
-        learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of all models")] = 1e-3,
+        learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of all models")] = 2e-3,
         channels: Annotated[
             int, Field(ge=16, le=512, multiple_of=16, description="width of a U-Net's first level")
         ] = 32,
