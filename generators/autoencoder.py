@@ -61,10 +61,11 @@ class Autoencoder(nn.Module):
         nn.init.orthogonal_(self.down.weight)
         with torch.no_grad():
             self.up.weight.copy_(self.down.weight.transpose(0, 1))
-        for last in (self.kl.quant_conv, self.kl.decoder.conv_out, self.down, self.up):
-            nn.init.zeros_(last.bias)
-        for last in (self.kl.quant_conv, self.kl.decoder.conv_out):
-            nn.init.zeros_(last.weight)
+        silent: list[Any] = [self.kl.quant_conv, self.kl.decoder.conv_out]
+        for layer in silent:
+            nn.init.zeros_(layer.weight)
+        for layer in (*silent, self.down, self.up):
+            nn.init.zeros_(layer.bias)
         self.shift: Tensor
         self.scale: Tensor
         self.register_buffer("shift", torch.zeros(1, shape.latent_channels, 1, 1))

@@ -43,8 +43,22 @@ DRAWN = 1024
     access=Access.DENOISER,
     paper="arXiv:2504.00150",
     needs=("public", "mask"),
-    standard={"autoencoder_steps": 3000, "steps": 3000, "blends": 16, "channels": 64, "sampling_steps": 50},
-    full={"autoencoder_steps": 10000, "steps": 20000, "blends": 64, "channels": 96, "sampling_steps": 100},
+    standard={
+        "autoencoder_steps": 3000,
+        "shared_steps": 5000,
+        "steps": 3000,
+        "blends": 16,
+        "channels": 64,
+        "sampling_steps": 50,
+    },
+    full={
+        "autoencoder_steps": 10000,
+        "shared_steps": 20000,
+        "steps": 20000,
+        "blends": 64,
+        "channels": 96,
+        "sampling_steps": 100,
+    },
 )
 class Dfgm:
     """Decentralized few-shot generation: private tumour foregrounds on public healthy backgrounds, a model per centre.
@@ -52,16 +66,20 @@ class Dfgm:
     Each centre cuts the lesions of its members out with a margin, harmonises them with public healthy images, blends
     them in at places inside the brain, and trains a latent diffusion model on these blends, conditioned on background,
     mask and label. Only samples leave the centre. What is diffused is a window on the lesion; the rest of a sample is
-    its public background to the bit. The autoencoder learns from public windows with lesions that a procedure draws, so
-    it reveals nothing. A sample's mask is a turned member's mask: ``source`` names that patient.
+    its public background to the bit. Autoencoder and the centres' common starting point learn from public images with
+    lesions that a procedure draws, so they reveal nothing. A sample's mask is a turned member's mask: ``source`` names
+    that patient.
     """
 
     def __init__(
         self,
         *,
         autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 200,
-        steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 300,
-        batch: Annotated[int, Field(ge=1, le=1024, description="windows in a step")] = 32,
+        shared_steps: Annotated[
+            int, Field(ge=1, le=1_000_000, description="steps on public images before the centres part")
+        ] = 600,
+        steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 200,
+        batch: Annotated[int, Field(ge=1, le=1024, description="windows in a step")] = 24,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of all models")] = 2e-3,
         channels: Annotated[
             int, Field(ge=16, le=512, multiple_of=16, description="width of a U-Net's first level")
@@ -86,6 +104,7 @@ class Dfgm:
         ema: Annotated[float, Field(ge=0, lt=1, description="moving average of a U-Net's weights; 0: none")] = 0.99,
     ) -> None:
         self.autoencoder_steps = autoencoder_steps
+        self.shared_steps = shared_steps
         self.steps = steps
         self.batch = batch
         self.learning_rate = learning_rate
@@ -105,13 +124,16 @@ class Dfgm:
         """
         public, lesions = public_of(data), lesions_of(data.members)
         agreed = agree(data.members.take(lesions), self.side)
-        autoencoder = self._autoencoder(public, agreed, context)
+        drawn = drawn_windows(public, agreed.side, agreed.reach, agreed.lesions, DRAWN, context.rng("drawn"))
+        images, backgrounds, masks = (torch.from_numpy(part) for part in drawn)
+        autoencoder = self._autoencoder(images, masks, context)
+        self._shared(autoencoder, images, backgrounds, masks, agreed, context)
         for number, center in enumerate(agreed.centers):
             if not (context.folder / f"unet-{number}.safetensors").exists():
                 own = data.members.take(lesions[centers_of(data.members)[lesions] == center])
                 self._unet(number, own, public, autoencoder, agreed, context)
         write_text_whole(context.folder / "agreement.json", agreed.model_dump_json(indent=1))
-        for name in ("autoencoder", *(f"unet-{number}" for number in range(len(agreed.centers)))):
+        for name in ("autoencoder", "shared", *(f"unet-{number}" for number in range(len(agreed.centers)))):
             forget(name, context)
 
     def sample(self, n: int | None, data: TrainingData, model: Path, context: Context) -> ImageSet:
@@ -191,15 +213,15 @@ class Dfgm:
 
         return LatentDenoiser(encode, predict, alphas_cumprod())
 
-    def _autoencoder(self, public: ImageSet, agreed: Agreement, context: Context) -> Autoencoder:
+    def _autoencoder(self, images: Tensor, masks: Tensor, context: Context) -> Autoencoder:
+        """The autoencoder, trained on public images with drawn lesions."""
         if (context.folder / "autoencoder.safetensors").exists():
             return load_autoencoder(context.folder, context.device)
-        pixels, mask = drawn_windows(public, agreed.side, agreed.reach, DRAWN, context.rng("drawn"))
-        images, weight = torch.from_numpy(pixels), 1 + LESION_WEIGHT * torch.from_numpy(mask > 0)[:, None].float()
+        weight = 1 + LESION_WEIGHT * (masks > 0)[:, None].float()
         with context.torch_scope("autoencoder"):
             model = Autoencoder(
                 AutoencoderShape(
-                    image_channels=public.channels,
+                    image_channels=images.shape[1],
                     factor=FACTOR,
                     channels=self.autoencoder_channels,
                     latent_channels=self.latent_channels,
@@ -214,6 +236,40 @@ class Dfgm:
         model.normalise(images)
         save_autoencoder(model, context.folder)
         return model
+
+    def _shared(
+        self,
+        autoencoder: Autoencoder,
+        images: Tensor,
+        backgrounds: Tensor,
+        masks: Tensor,
+        agreed: Agreement,
+        context: Context,
+    ) -> None:
+        """The model that every centre starts from: it has only seen drawn lesions in public brains."""
+        if (context.folder / "shared.safetensors").exists():
+            return
+        behind = autoencoder.encode(backgrounds)
+        latents = (autoencoder.encode(images) - behind) * CHANGE_SCALE
+        unlabelled = class_index(None, len(latents), agreed.labels)
+        with context.torch_scope("shared"):
+            model = NoisePredictor(
+                UNetShape(
+                    latent_channels=self.latent_channels,
+                    condition_channels=self.latent_channels + agreed.planes * FACTOR**2,
+                    spatial=(agreed.side // FACTOR, agreed.side // FACTOR),
+                    channels=self.channels,
+                    classes=len(agreed.labels),
+                )
+            ).to(context.device)
+
+        def loss(rng: torch.Generator) -> Tensor:
+            chosen = draw_batch(len(latents), self.batch, rng)
+            planes = beside(behind[chosen], masks[chosen], agreed)
+            return noise_loss(model, latents[chosen], unlabelled[chosen], planes, 0.0, rng)
+
+        train("shared", model, loss, Plan(self.shared_steps, self.learning_rate, self.ema), context)
+        save_predictor(model, context.folder, "shared")
 
     def _unet(
         self,
@@ -231,16 +287,7 @@ class Dfgm:
         behind = autoencoder.encode(windows.background)
         latents = (autoencoder.encode(windows.image) - behind) * CHANGE_SCALE
         classes = class_index(repeated.label, len(repeated), agreed.labels)
-        with context.torch_scope(name):
-            model = NoisePredictor(
-                UNetShape(
-                    latent_channels=self.latent_channels,
-                    condition_channels=self.latent_channels + agreed.planes * FACTOR**2,
-                    spatial=(agreed.side // FACTOR, agreed.side // FACTOR),
-                    channels=self.channels,
-                    classes=len(agreed.labels),
-                )
-            ).to(context.device)
+        model = load_predictor(context.folder, "shared", context).requires_grad_(True)
 
         def loss(rng: torch.Generator) -> Tensor:
             chosen = draw_batch(len(latents), self.batch, rng)

@@ -42,18 +42,25 @@ def blob(side: int, reach: float, channels: int, rng: np.random.Generator) -> Fo
     return Foreground(pixels, mask, mask > 0)
 
 
-def drawn_windows(public: ImageSet, side: int, reach: float, n: int, rng: np.random.Generator) -> tuple[Pixels, Masks]:
+def drawn_windows(
+    public: ImageSet, side: int, reach: float, lesions: tuple[int, ...], n: int, rng: np.random.Generator
+) -> tuple[Pixels, Pixels, Masks]:
     """Windows of public images, most of them with a drawn lesion in the brain.
 
+    The parts of a drawn lesion are given the classes ``lesions`` in random order.
+
     Returns:
-        ``(n, channels, side, side)`` images and ``(n, side, side)`` masks.
+        ``(n, channels, side, side)`` images, the same without lesions, and ``(n, side, side)`` masks.
     """
     windows = np.empty((n, public.channels, side, side), np.float32)
+    backgrounds = np.empty_like(windows)
     masks = np.empty((n, side, side), np.uint8)
     for i, which in enumerate(rng.integers(len(public), size=n)):
         lesion = blob(side, reach, public.channels, rng)
         at = place(lesion.mask, np.asarray(public.pixels[which]), rng)
         soft = np.asarray(ndimage.gaussian_filter((at.mask > 0).astype(np.float32), rng.uniform(0.3, 0.8)))
         opacity = np.where(at.tissue, soft, 0.0).astype(np.float32) * (rng.random() < 0.9)
-        windows[i], masks[i] = over(lesion.pixels, at.background, opacity), at.mask
-    return windows, masks
+        windows[i], backgrounds[i] = over(lesion.pixels, at.background, opacity), at.background
+        classes = np.array([0, *np.resize(rng.permutation(lesions or (1,)), 3)], np.uint8)
+        masks[i] = classes[at.mask] if opacity.any() else 0
+    return windows, backgrounds, masks

@@ -20,7 +20,7 @@ SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batc
 
 
 def tiny(**options: object) -> Dfgm:
-    return Dfgm(**{"autoencoder_steps": 2, "steps": 2, **SMALL, **options})
+    return Dfgm(**{"autoencoder_steps": 2, "shared_steps": 2, "steps": 2, **SMALL, **options})
 
 
 @pytest.fixture(scope="module")
