@@ -37,7 +37,7 @@ def network_input(images: ImageSet, index: Index | slice, device: str) -> Tensor
     Each image is standardised by itself, since intensities differ from centre to centre, and padded with zeros to a
     multiple of 8 a side, which the strides of the networks need.
     """
-    x = torch.from_numpy(np.ascontiguousarray(images.pixels[index])).to(device)
+    x = torch.from_numpy(np.array(images.pixels[index])).to(device)
     axes = tuple(range(1, x.ndim))
     x = (x - x.mean(axes, keepdim=True)) / (x.std(axes, keepdim=True) + 1e-6)
     return pad(x)
