@@ -12,15 +12,16 @@ from pydantic import Field
 
 from ..audit.context import Context
 from ..audit.errors import BadInputError
+from ..audit.pictures import read_mask, read_picture
 from ..audit.plugin import cohort
 from ..audit.types import ImageSet, Split
 from .checks import require_folder
 from .metadata import Listing, read_metadata
-from .pictures import read_mask, read_picture
 from .splitting import Shares, split_patients
 from .writing import PartWriter
 
 NAME = "folder"
+LABEL = f"cohort '{NAME}'"
 
 
 @cohort()
@@ -41,25 +42,25 @@ def folder(
     listing = read_metadata(path, NAME)
     rows = _parts(listing, Shares(members, holdout, reference, reserve), context.rng("split"))
     first = listing.files[0]
-    shape = read_picture(first, size, NAME).shape
+    shape = read_picture(first, LABEL, size=size).shape
     written: dict[str, ImageSet] = {}
     with context.progress.task("reading images", total=sum(map(len, rows.values()))) as step:
         for part, chosen in rows.items():
             masked = listing.masks is not None
             with PartWriter(context.folder, part, (len(chosen), *shape), masked=masked) as writer:
                 for i in chosen:
-                    pixels = read_picture(listing.files[i], size, NAME)
+                    pixels = read_picture(listing.files[i], LABEL, size=size)
                     if pixels.shape != shape:
                         here = f"{listing.files[i].name} {_says(pixels.shape)}"
                         raise BadInputError(
-                            f"cohort '{NAME}': {first.name} is {_says(shape)}, {here}\n"
+                            f"{LABEL}: {first.name} is {_says(shape)}, {here}\n"
                             "resize them with size=64, say; all must be grey or all colour"
                         )
                     mask = listing.masks[i] if listing.masks else None
-                    classes = read_mask(mask, size, NAME) if mask else np.zeros(shape[1:], np.uint8)
+                    classes = read_mask(mask, LABEL, size=size) if mask else np.zeros(shape[1:], np.uint8)
                     if classes.shape != shape[1:]:
                         raise BadInputError(
-                            f"cohort '{NAME}': {listing.files[i].name} is {shape[1:]}, its mask {classes.shape}\n"
+                            f"{LABEL}: {listing.files[i].name} is {shape[1:]}, its mask {classes.shape}\n"
                             "a mask must have the size of its image"
                         )
                     writer.add(pixels[None], classes[None])
@@ -81,7 +82,7 @@ def _parts(listing: Listing, shares: Shares, rng: np.random.Generator) -> dict[s
         missing = [part for part in ("members", "holdout", "reference") if part not in rows]
         if missing:
             raise BadInputError(
-                f"cohort '{NAME}': column 'split' names no {' and no '.join(missing)}\n"
+                f"{LABEL}: column 'split' names no {' and no '.join(missing)}\n"
                 "members, holdout and reference are needed; leave the column out to split at random"
             )
         return rows

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..audit.errors import BadInputError
+from ..audit.pictures import require_content, unreadable
 from ..audit.types import Masks, Pixels
-from .checks import require_content, unreadable
 
 AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 ENDINGS = (".nii.gz", ".nii")
@@ -49,7 +49,7 @@ def read_volume(path: Path, cohort: str) -> tuple[NDArray[np.float32], tuple[flo
     try:
         array = np.asarray(image.dataobj, dtype=np.float32)
     except BROKEN as error:
-        raise unreadable(error, cohort, path.name) from error
+        raise unreadable(error, f"cohort '{cohort}'", path.name) from error
     return array, _zooms(image)
 
 
@@ -58,7 +58,7 @@ def _open(path: Path, cohort: str) -> nibabel.Nifti1Image:
         image: nibabel.Nifti1Image = nibabel.Nifti1Image.from_filename(path)
         image = nibabel.as_closest_canonical(image)  # type: ignore[no-untyped-call]
     except BROKEN as error:
-        raise unreadable(error, cohort, path.name) from error
+        raise unreadable(error, f"cohort '{cohort}'", path.name) from error
     if image.ndim not in {3, 4} or min(_zooms(image)) <= 0:
         raise BadInputError(
             f"cohort '{cohort}': {path.name} has shape {image.shape}, voxels of {_zooms(image)} mm\n"
@@ -83,7 +83,7 @@ def normalised(array: NDArray[np.float32], cohort: str, file: str) -> Pixels:
     scaled = np.empty_like(channels)
     for c in range(channels.shape[-1]):
         channel = channels[..., c]
-        require_content(channel, cohort, file)
+        require_content(channel, f"cohort '{cohort}'", file)
         low, high = np.percentile(channel, PERCENTILES)
         if low == high:  # nearly all background: the few other voxels are the image
             low, high = float(channel.min()), float(channel.max())

@@ -11,12 +11,13 @@ from pydantic import Field
 
 from ..audit.context import Context
 from ..audit.errors import BadInputError
+from ..audit.pictures import SUFFIXES, read_mask, read_picture
 from ..audit.plugin import generator
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole, write_whole
-from .pictures import SUFFIXES, read_mask, read_picture
 from .real import neutral_names
 
+LABEL = "generator 'folder'"
 TABLE = "metadata.csv"
 
 
@@ -38,24 +39,22 @@ def listed(folder: Path) -> Listed:
         BadInputError: if there is no folder, no image, no column ``file_name``, or a label that is no integer.
     """
     if not folder.is_dir():
-        raise BadInputError(
-            f"generator 'folder': {folder} is not a folder\ngive the folder of synthetic images as path="
-        )
+        raise BadInputError(f"{LABEL}: {folder} is not a folder\ngive the folder of synthetic images as path=")
     table = folder / TABLE
     if not table.is_file():
         names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         if not names:
-            raise BadInputError(f"generator 'folder': no images in {folder}\nput {', '.join(SUFFIXES)} files there")
+            raise BadInputError(f"{LABEL}: no images in {folder}\nput {', '.join(SUFFIXES)} files there")
         return Listed(names)
     try:
         rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInputError(f"generator 'folder': {table} is not a table in UTF-8\nsave it as CSV, UTF-8") from error
+        raise BadInputError(f"{LABEL}: {table} is not a table in UTF-8\nsave it as CSV, UTF-8") from error
     if not rows:
-        raise BadInputError(f"generator 'folder': {table} lists no images\nadd rows, or remove the file")
+        raise BadInputError(f"{LABEL}: {table} lists no images\nadd rows, or remove the file")
     columns = [c for c in rows[0] if c]
     if "file_name" not in columns:
-        raise BadInputError(f"generator 'folder': {table} has no column 'file_name'\ncolumns: {', '.join(columns)}")
+        raise BadInputError(f"{LABEL}: {table} has no column 'file_name'\ncolumns: {', '.join(columns)}")
 
     def column(name: str) -> list[str] | None:
         return [(row[name] or "").strip() for row in rows] if name in columns else None
@@ -77,8 +76,7 @@ def _integers(values: list[str] | None, table: Path) -> list[int] | None:
             int(value)
         except ValueError as error:
             raise BadInputError(
-                f"generator 'folder': {table} row {row} has label {value!r}\n"
-                "labels are integers; all images have one, or none"
+                f"{LABEL}: {table} row {row} has label {value!r}\nlabels are integers; all images have one, or none"
             ) from error
     return [int(value) for value in values]
 
@@ -116,7 +114,7 @@ class Folder:
         ):
             pixels = np.lib.format.open_memmap(file, "w+", np.float32, (len(found.files), *shape))
             for i, name in enumerate(found.files):
-                image = read_picture(self.path / name, shape[0], self.size)
+                image = read_picture(self.path / name, LABEL, channels=shape[0], size=self.size)
                 self._check(image.shape[1:], shape[1:], name)
                 pixels[i] = image
                 step()
@@ -126,7 +124,7 @@ class Folder:
                 mask = np.lib.format.open_memmap(file, "w+", np.uint8, (len(found.files), *shape[1:]))
                 for i, name in enumerate(found.masks):
                     if name:
-                        classes = read_mask(self.path / name, self.size)
+                        classes = read_mask(self.path / name, LABEL, size=self.size)
                         self._check(classes.shape, shape[1:], name)
                         mask[i] = classes
                 mask.flush()
@@ -154,15 +152,14 @@ class Folder:
             return images
         if n > len(images):
             raise BadInputError(
-                f"generator 'folder': {n} samples asked for, the folder has {len(images)}\n"
-                f"ask for at most {len(images)}"
+                f"{LABEL}: {n} samples asked for, the folder has {len(images)}\nask for at most {len(images)}"
             )
         return images.take(np.sort(context.rng("images").choice(len(images), n, replace=False)))
 
     def _check(self, found: tuple[int, ...], wanted: tuple[int, ...], name: str) -> None:
         if found != wanted:
             raise BadInputError(
-                f"generator 'folder': {self.path / name} is {'x'.join(map(str, found))}, "
+                f"{LABEL}: {self.path / name} is {'x'.join(map(str, found))}, "
                 f"the cohort's images are {'x'.join(map(str, wanted))}\n"
                 "set the generator's option size, or the cohort's"
             )

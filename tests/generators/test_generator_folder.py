@@ -66,30 +66,14 @@ def test_metadata_brings_label_mask_center_and_source(handed_over: Path, data: T
     assert not samples.mask[1].any()
 
 
-def _png16(array: np.ndarray, path: Path) -> None:
-    Image.fromarray(np.round(array * 65535).astype(np.uint16)).save(path)
-
-
-WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
-    "8.png": lambda a, p: Image.fromarray(np.round(a * 255).astype(np.uint8)).save(p),
-    "16.png": _png16,
-    "16.tif": _png16,
-    "float.tif": lambda a, p: Image.fromarray(a).save(p),
-    "colour.png": lambda a, p: Image.fromarray(np.round(a * 255).astype(np.uint8)).convert("RGB").save(p),
-    "flat.npy": lambda a, p: np.save(p, a),
-    "first.npy": lambda a, p: np.save(p, a[None]),
-    "last.npy": lambda a, p: np.save(p, a[..., None].astype(np.float64)),
-    "bytes.npy": lambda a, p: np.save(p, np.round(a * 255).astype(np.uint8)),
-}
-
-
-@pytest.mark.parametrize("name", list(WRITERS))
-def test_every_format_gives_the_same_image(name: str, tmp_path: Path, data: TrainingData, context: Context) -> None:
-    image = data.members.pixels[0, 0]
+def test_images_take_the_channels_of_the_cohort(tmp_path: Path, data: TrainingData, context: Context) -> None:
+    image = np.rint(data.members.pixels[0, 0] * 255).astype(np.uint8)
     folder = tmp_path / "in"
     folder.mkdir()
-    WRITERS[name](image, folder / name)
-    assert np.abs(read(folder, data, context).pixels[0, 0] - image).max() <= 0.51 / 255
+    Image.fromarray(image).convert("RGB").save(folder / "colour.png")
+    Image.fromarray(image.astype(np.uint16) * 257).save(folder / "deep.png")
+    for pixels in read(folder, data, context).pixels:
+        assert np.abs(pixels[0] - image / 255).max() < 1e-6
 
 
 def test_another_size_names_both_and_size_mends_it(handed_over: Path, data: TrainingData, context: Context) -> None:
@@ -104,26 +88,6 @@ def test_another_size_names_both_and_size_mends_it(handed_over: Path, data: Trai
 def _truncate(folder: Path) -> str:
     (folder / "0.png").write_bytes((folder / "0.png").read_bytes()[:200])
     return r"0\.png cannot be read"
-
-
-def _nan(folder: Path) -> str:
-    np.save(folder / "a.npy", np.full((32, 32), np.nan, np.float32))
-    return r"a\.npy has NaN"
-
-
-def _range(folder: Path) -> str:
-    np.save(folder / "a.npy", np.linspace(-100, 200, 1024).reshape(32, 32))
-    return r"a\.npy has pixels from -100 to 200"
-
-
-def _objects(folder: Path) -> str:
-    np.save(folder / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    return r"a\.npy cannot be read"
-
-
-def _constant(folder: Path) -> str:
-    Image.new("L", (32, 32), 0).save(folder / "a.png")
-    return r"a\.png is constant"
 
 
 def _missing(folder: Path) -> str:
@@ -164,15 +128,9 @@ def _mask(folder: Path) -> str:
     return r"the mask .*m\.npy"
 
 
-def _frames(folder: Path) -> str:
-    pages = [Image.new("L", (32, 32), i) for i in range(2)]
-    pages[0].save(folder / "a.tif", save_all=True, append_images=pages[1:])
-    return "several frames"
-
-
 @pytest.mark.parametrize(
     "spoil",
-    [_truncate, _nan, _range, _objects, _constant, _missing, _column, _label, _rows, _empty, _gone, _mask, _frames],
+    [_truncate, _missing, _column, _label, _rows, _empty, _gone, _mask],
 )
 def test_bad_input_is_named_in_two_lines(
     spoil: Callable[[Path], str], handed_over: Path, data: TrainingData, context: Context
