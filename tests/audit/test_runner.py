@@ -210,3 +210,17 @@ def test_the_default_folder_is_named_after_what_is_audited(example, tmp_path, mo
     folder = run_path(None, record.spec)
     assert folder.name.startswith("example-blobs-example-mixture-")
     assert json.loads((folder / "record.json").read_text())["schema_version"] == 1
+
+
+@pytest.mark.parametrize(("number", "said"), [(30, "read-only"), (28, "on a full disk"), (13, "not writable")])
+def test_a_read_only_or_full_output_folder_is_named(toy, monkeypatch, number, said):
+    import os
+
+    from privbench.audit import outputs
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(outputs, "write_text_whole", refuse)
+    with pytest.raises(privbench.BadInputError, match=f"output folder '.*' is {said}\nchoose another with --out"):
+        toy()
