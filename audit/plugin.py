@@ -12,12 +12,11 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from .catalogue import Kind
 from .context import Context
 from .target import Access, Denoiser
 from .types import ImageSet, TrainingData
 
-Kind = Literal["cohort", "generator", "attack", "metric", "report"]
-KINDS: tuple[Kind, ...] = ("cohort", "generator", "attack", "metric", "report")
 Family = Literal["memorization", "membership", "reidentification"]
 Need = Literal["public", "reserve", "mask", "label", "center"]
 

@@ -9,8 +9,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .catalogue import PACKAGE, PACKAGE_NAME
 from .record import Provenance
-from .registry import PACKAGE, PACKAGE_NAME, Plugin
+from .registry import Plugin
 
 LIBRARIES = (
     "torch",

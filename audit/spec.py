@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from .catalogue import Kind, available
 from .errors import BadInputError
-from .plugin import Kind
 from .record import AuditSpec, PluginSpec
-from .registry import Plugin, available, load
+from .registry import Plugin, load
 
 FAMILIES = ("memorization", "membership", "reidentification")
 

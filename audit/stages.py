@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from .candidates import load_candidates, write_candidates
+from .catalogue import PACKAGE
 from .confidential import confidential_csv
 from .context import Auxiliary, Context, Progress
 from .contract import check_samples, check_scores
@@ -22,7 +23,7 @@ from .persist import load_images, load_split, save_images, save_split
 from .plugin import Generator
 from .provenance import code_hash, libraries, plugin_code
 from .record import AuditSpec, Finding, Fingerprint, Measurement, PluginSpec, Status
-from .registry import PACKAGE, Plugin
+from .registry import Plugin
 from .store import Store, with_contents
 from .target import Access, Target
 from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split, TrainingData

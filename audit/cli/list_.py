@@ -12,18 +12,21 @@ def list_plugins(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """List plugins, built-in and installed, with what each does. None is imported."""
+    from ..catalogue import KINDS, everything
     from ..errors import BadInputError
-    from ..plugin import KINDS
-    from ..registry import available
 
     wanted = kind.removesuffix("s") if kind else None
     if wanted is not None and wanted not in KINDS:
         raise BadInputError(f"unknown kind '{kind}'; kinds: {', '.join(KINDS)}")
-    found = [entry for k in KINDS if wanted in (None, k) for entry in available(k).values()]
+    found = [
+        entry
+        for entries in everything(tuple(k for k in KINDS if wanted in (None, k))).values()
+        for entry in entries.values()
+    ]
     if json:
         from pydantic import TypeAdapter
 
-        from ..registry import Entry
+        from ..catalogue import Entry
 
         typer.echo(TypeAdapter(list[Entry]).dump_json(found, indent=1).decode())
         return

@@ -13,8 +13,9 @@ def show(name: Annotated[str, typer.Argument(metavar="PLUGIN", help="A name from
     from rich.markup import escape
     from rich.table import Table
 
+    from ..catalogue import everywhere
     from ..plugin import options_model
-    from ..registry import everywhere, load
+    from ..registry import load
 
     console = Console(highlight=False)
     for entry in everywhere(name):
