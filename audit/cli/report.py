@@ -9,7 +9,7 @@ import typer
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a record.json.")],
     form: Annotated[str, typer.Option("--format", "-f", help="See: privbench list report")] = "html",
-    out: Annotated[Path | None, typer.Option(help="File to write [default: standard output]")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write (default: standard output)")] = None,
 ) -> None:
     """Write the report of a finished run: html, md, json, junit or an installed format."""
     from collections.abc import Callable
