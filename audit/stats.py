@@ -233,15 +233,6 @@ def permutation_p_value(observed: float, null: FloatArray) -> float:
     return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
 
 
-def holm(p_values: FloatArray) -> FloatArray:
-    """Holm's step-down adjusted p-values (Scandinavian Journal of Statistics 6, 1979), in the order given."""
-    order = np.argsort(p_values)
-    steps = np.maximum.accumulate(np.sort(p_values) * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
-
-
 def chance_map_at_r(gallery: int, relevant: int) -> float:
     """Expected mAP@R of a random ranking: ``relevant`` = R matches among ``gallery`` = N images.
 
