@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..audit.record import AuditRecord, Estimate, Finding, Rule
-from .wording import measure_of
+from .measures import measure_of
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 OUTCOMES: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
@@ -44,6 +44,9 @@ _QUESTIONS = (
 )
 
 
+TITLES = {question.family: question.title for question in _QUESTIONS}
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One criterion, with what was found.
@@ -71,6 +74,15 @@ class Criterion:
     measured: tuple[tuple[Finding, Estimate], ...]
     missing: tuple[Finding, ...]
     rules: tuple[Rule, ...]
+
+    @property
+    def gaps(self) -> dict[tuple[str, str], list[Estimate]]:
+        """The primary estimates without a number, by plugin and reason: they are said in one line."""
+        found: dict[tuple[str, str], list[Estimate]] = {}
+        for finding, estimate in self.measured:
+            if estimate.value is None:
+                found.setdefault((finding.plugin, estimate.note), []).append(estimate)
+        return found
 
 
 def outcome_of(rules: tuple[Rule, ...]) -> Outcome:

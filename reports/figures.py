@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..audit.record import AuditRecord, Estimate, Plot, Series
-from .wording import Scale, number, share
+from .measures import Scale
+from .wording import number, share
 
 ROWS = 60
 

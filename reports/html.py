@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from ..audit.plugin import report
 from ..audit.record import AuditRecord, Estimate
 from ..audit.types import ImageSet
 from . import wording
+from .advice import name_of, next_steps_of, reasons_of
 from .criteria import (
     OUTCOMES,
     criteria_of,
@@ -19,7 +21,10 @@ from .criteria import (
     verdict_sentence,
 )
 from .figures import Figure, Strip, figures_of, strip_of
+from .footnotes import footnotes_of, own_note
+from .measures import group_of, measure_of
 from .pictures import pictures_of
+from .utility import sentences_of, tables_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,6 +52,8 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             record=record,
             outcomes=OUTCOMES,
             sentence=verdict_sentence(record),
+            reasons=reasons_of(record),
+            steps=next_steps_of(record),
             known_answer=known_answer(record),
             criteria=criteria_of(record),
             tested=tested_threats(record),
@@ -68,6 +75,14 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             w=wording,
             strip=_strip,
             glossary=_glossary(record),
+            anchor=_anchor,
+            footnotes_of=footnotes_of,
+            group_of=group_of,
+            measure_of=measure_of,
+            name_of=name_of,
+            own_note=own_note,
+            sentences_of=sentences_of,
+            tables_of=tables_of,
         )
     )
 
@@ -118,10 +133,15 @@ def _a_year_later(moment: datetime) -> datetime:
 
 
 def _strip(estimate: Estimate) -> Strip | None:
-    return strip_of(estimate, wording.measure_of(estimate.name).scale)
+    return strip_of(estimate, measure_of(estimate.name).scale)
 
 
 def _glossary(record: AuditRecord) -> dict[str, str]:
     names = {e.name for f in record.findings for e in f.estimates}
-    measures = {m.title: m.meaning for m in map(wording.measure_of, names) if m.meaning}
+    measures = {m.title: m.meaning for m in map(measure_of, names) if m.meaning}
     return dict(sorted(measures.items()))
+
+
+def _anchor(title: str) -> str:
+    """The id of a glossary entry."""
+    return "g-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -1,0 +1,250 @@
+"""What each estimate's name means: the one place where reports find titles, scales and plain sentences."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Scale = Literal["share", "score", "ratio", "change", "number"]
+Reads = Literal["interval", "p", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What an estimate's name means.
+
+    Attributes:
+        title: its name in a table.
+        scale: ``share`` prints as a percentage, ``score`` lies in 0 to 1, ``ratio`` is a multiple, ``change`` carries
+            its sign, ``number`` is free.
+        meaning: what it is, in one or two sentences, for the glossary.
+        plain: a sentence with ``{value}``, ``{null}`` and ``{rate}`` for the reader who has never seen a ROC curve.
+        none: the sentence, with ``{counts}``, where the value does not exceed its null.
+        primary: whether it stands on the criterion's card.
+        reads: what tells a leak from chance: the interval, the p-value (where the null alone would mislead), or
+            nothing, for a figure that only accompanies another.
+    """
+
+    title: str
+    scale: Scale
+    meaning: str
+    plain: str = ""
+    none: str = ""
+    primary: bool = False
+    reads: Reads = "interval"
+
+
+MEASURES = {
+    "copied_share": Measure(
+        "Copied share",
+        "share",
+        "Share of released images that lie closer to a training patient than 99% of real images lie to a stranger, "
+        "minus the same share counted against holdout patients, who cannot have been copied, over one minus the "
+        "latter. Below zero it is chance: holdout patients were met more often.",
+        "Of the released images, {value} resemble a training patient's image more closely than a stranger's would, "
+        "beyond what is also seen for patients the generator never met.",
+        none="Released images come as close to training patients no more often than to holdout patients, whom the "
+        "generator never met{counts}.",
+        primary=True,
+    ),
+    "exposed_patients": Measure(
+        "Exposed patients",
+        "share",
+        "Share of training patients with at least one image in the release that counts as a copy, minus the same share "
+        "of holdout patients.",
+        "{value} of the training patients have at least one such look-alike in the release, beyond the same count for "
+        "patients the generator never met.",
+        none="Training patients have such a look-alike in the release no more often than holdout patients, whom the "
+        "generator never met{counts}.",
+        primary=True,
+    ),
+    "exact_copies": Measure(
+        "Exact copies",
+        "share",
+        "Share of released images that equal a training image up to 8-bit rounding.",
+        "{value} of the released images equal a training image, pixel by pixel.",
+        none="No released image equals a training image, pixel by pixel.",
+        primary=True,
+    ),
+    "dcr_share": Measure(
+        "Closer to training (DCR)",
+        "share",
+        "Distance to closest record: share of released images that lie closer to a training patient than to a holdout "
+        "patient. 50% without copying. Passing it does not rule out membership inference (arXiv 2505.01524).",
+    ),
+    "nndr": Measure(
+        "Nearest-neighbour ratio (NNDR)",
+        "ratio",
+        "Distance to the nearest training patient over that to the second nearest, median over released images. "
+        "Far below the holdout's ratio means that images sit on top of one patient.",
+    ),
+    "auc": Measure(
+        "Membership AUC",
+        "score",
+        "How often an attack ranks a training patient above a patient who was not trained on. 0.5 is a coin toss; "
+        "values far below 0.5 are informative too, for the answer only has to be turned around.",
+        "Shown one training patient and one patient who was not trained on, the attack points to the training patient "
+        "{value} times out of 100; a coin toss gives {null}.",
+        primary=True,
+    ),
+    "tpr@fpr": Measure(
+        "Recognised at a fixed false-alarm rate",
+        "share",
+        "Share of training patients an attack recognises while it wrongly accuses at most the stated share of patients "
+        "who were not trained on (true-positive rate at a false-positive rate).",
+        "While wrongly accusing at most {rate} of other patients, the attack recognises {value} of the training "
+        "patients; accusing at random gives {null}.",
+        primary=True,
+    ),
+    "linked_excess": Measure(
+        "Linked images",
+        "share",
+        "Share of released images that a re-identification model matches to a training patient, minus the share it "
+        "matches to a holdout patient, over one minus the latter. It is a match where the likeness exceeds the best "
+        "one of 98% of real strangers in a gallery of the same size: 2% false identifications of strangers.",
+        "A re-identification model matches {value} of the released images to a training patient, beyond its matches to "
+        "patients the generator never met.",
+        none="A re-identification model matches released images to training patients no more often than to holdout "
+        "patients, whom the generator never met{counts}.",
+        primary=True,
+    ),
+    "linked_patients": Measure(
+        "Linked patients",
+        "share",
+        "Share of training patients matched by at least one released image, minus the same share of holdout patients.",
+        "{value} of the training patients are matched by at least one released image, beyond the same count for "
+        "patients the generator never met.",
+        none="Training patients are matched by a released image no more often than holdout patients, whom the "
+        "generator never met{counts}.",
+        primary=True,
+    ),
+    "map@r": Measure(
+        "Retrieval score (mAP@R)",
+        "score",
+        "How high the patient whose record conditioned a released image ranks among all training images (mean average "
+        "precision at R). Its null is a random ranking. A release that shows the right centre, say by its scanner, "
+        "already beats a random ranking without revealing a patient: so the p-value compares with sources shuffled "
+        "within centres.",
+        "Searching all training images for the patient behind a released image succeeds with a score of {value}, where "
+        "1 is always and {null} is what a random ranking gives. Knowing the centre alone already beats a random "
+        "ranking, so the score counts as a leak only where it exceeds sources shuffled within centres.",
+        primary=True,
+        reads="p",
+    ),
+    "map@r_lift": Measure(
+        "Retrieval lift",
+        "ratio",
+        "The retrieval score divided by its chance level: 1 is a random ranking. A lift above 1 can come from the "
+        "centre alone; the p-value of the retrieval score says whether it does.",
+        reads="never",
+    ),
+    "verifier_auc": Measure(
+        "Power of the verifier (AUC)",
+        "score",
+        "Whether the re-identification model works at all: how well it tells pairs of real images of one patient from "
+        "pairs of two patients, on people it was not trained on. It says nothing about the generator.",
+        "To know whether the test works at all: on real images of unseen people, the model recognises the same person "
+        "{value} times out of 100; a coin toss gives {null}.",
+        primary=True,
+    ),
+    "dice": Measure(
+        "Dice overlap",
+        "score",
+        "Overlap of a segmentation with the expert's on real holdout patients: 1 is perfect, 0 is none.",
+    ),
+    "dice_gain": Measure(
+        "Dice gained",
+        "change",
+        "Dice of a segmenter trained on real and synthetic images minus that of one trained on the real ones alone, on "
+        "the same holdout patients. Above zero the synthetic images help.",
+        "Adding the synthetic images to the real ones changed Dice by {value} {interval}: {effect} segmentation.",
+    ),
+    "dice_worst_center": Measure(
+        "Dice, worst centre", "score", "Dice overlap in the centre where it is lowest: higher is better."
+    ),
+    "dice_spread": Measure(
+        "Dice, spread over centres",
+        "score",
+        "How far apart the centres lie (standard deviation of their Dice overlaps): lower is fairer.",
+    ),
+    "roc_auc": Measure(
+        "Classifier ROC-AUC",
+        "score",
+        "How well a diagnostic classifier works on real holdout patients: 1 is perfect, 0.5 is a coin toss.",
+    ),
+    "roc_auc_difference": Measure(
+        "ROC-AUC gained",
+        "change",
+        "ROC-AUC of a classifier trained on synthetic images minus that of one trained on real ones, on the same "
+        "holdout patients. Below zero the synthetic images are worth less than the real ones.",
+        "Training on synthetic instead of real images changed the classifier's ROC-AUC by {value} {interval}: "
+        "{effect} classification.",
+    ),
+    "fid": Measure(
+        "FID",
+        "number",
+        "Frechet inception distance between released and real images: lower is more alike. Few images raise it, so it "
+        "is read against the same number of real images. Not a privacy figure.",
+    ),
+}
+
+# Measures that are taken on features, whose name follows the first hyphen: fd-randconv, recall-inception.
+ON_FEATURES = {
+    "fd": Measure(
+        "Frechet distance",
+        "number",
+        "How far the released images lie from real ones as a whole: lower is more alike. Few images raise it, so it is "
+        "read against the same number of real images.",
+    ),
+    "kid": Measure(
+        "Kernel distance (KID)",
+        "number",
+        "The same question as the Frechet distance without its dependence on the number of images: about 0 where both "
+        "sides look alike.",
+    ),
+    "precision": Measure(
+        "Precision", "score", "Share of released images that look like some real image: higher is more realistic."
+    ),
+    "density": Measure(
+        "Density",
+        "score",
+        "Precision that counts how many real images a released one resembles; about 1 where both sides look alike.",
+    ),
+    "recall": Measure(
+        "Recall", "score", "Share of real images that look like some released image: higher is more varied."
+    ),
+    "coverage": Measure(
+        "Coverage",
+        "score",
+        "Share of real images that have a released image among their neighbours: higher is more varied.",
+    ),
+}
+FEATURES = {"randconv": "random convolutions", "inception": "Inception"}
+
+
+def measure_of(name: str) -> Measure:
+    """What an estimate's name means; for a name nobody knows, the name itself."""
+    known = MEASURES.get(name.replace("-", "_").partition("=")[0])
+    if known:
+        return known
+    stem, _, features = name.partition("-")
+    if features and stem in ON_FEATURES:
+        return replace(ON_FEATURES[stem], title=f"{ON_FEATURES[stem].title}, {FEATURES.get(features, features)}")
+    return Measure(name.replace("_", " "), "number", "")
+
+
+GROUPS = {
+    "images": "image by image",
+    "members (control)": "real images (control)",
+    "pixels": "whole image",
+    "patch-max": "patch that differs most",
+    "aligned": "after shift, turn, flip",
+    "embedding": "learned features",
+    "foreground": "lesion alone",
+}
+
+
+def group_of(group: str, overall: str = "overall") -> str:
+    """A space, centre or arm in plain words; what is unknown is shown as it is."""
+    centre = group.removeprefix("center ")
+    if centre != group:
+        return f"centre {centre}"
+    return GROUPS.get(group, group) or overall
