@@ -34,11 +34,9 @@ def name_of(rule: Rule) -> str:
 
 
 def reasons_of(record: AuditRecord) -> tuple[str, ...]:
-    """The rules that decided the verdict, with their numbers; none for a pass."""
+    """The rules that decided the verdict, with their numbers."""
     return tuple(
-        f"{name_of(rule)}: {rule.reason}"
-        for rule in record.verdict.rules
-        if rule.outcome == record.verdict.outcome and rule.outcome != "pass"
+        f"{name_of(rule)}: {rule.reason}" for rule in record.verdict.rules if rule.outcome == record.verdict.outcome
     )
 
 

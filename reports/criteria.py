@@ -150,7 +150,10 @@ def verdict_sentence(record: AuditRecord) -> str:
     failed = sum(r.outcome == "fail" for r in rules)
     open_ = sum(r.outcome == "inconclusive" for r in rules)
     if record.verdict.outcome == "fail":
-        return f"This audit found leakage above its limits: {failed} of {_counted(len(rules), 'rule')} failed."
+        where = _criteria_of(rules, "fail")
+        return (
+            f"This audit found leakage above its limits ({where}): {failed} of {_counted(len(rules), 'rule')} failed."
+        )
     if record.verdict.outcome == "pass":
         return (
             f"No leakage above the limits was found by the tests that were run: all {_counted(len(rules), 'rule')} "
@@ -158,7 +161,17 @@ def verdict_sentence(record: AuditRecord) -> str:
         )
     if not rules:
         return "This audit could not decide: no rule was evaluated. That is not a pass."
-    return f"This audit could not decide: {open_} of {_counted(len(rules), 'rule')} remained open. That is not a pass."
+    where = _criteria_of(rules, "inconclusive")
+    return (
+        f"This audit could not decide ({where}): {open_} of {_counted(len(rules), 'rule')} remained open. "
+        "That is not a pass."
+    )
+
+
+def _criteria_of(rules: tuple[Rule, ...], outcome: Outcome) -> str:
+    """``singling out and linkability``: the criteria whose rules came out so."""
+    families = dict.fromkeys(r.name.partition(".")[0] for r in rules if r.outcome == outcome)
+    return " and ".join(TITLES.get(family, family).lower() for family in families)
 
 
 def _counted(n: int, noun: str) -> str:

@@ -3,26 +3,28 @@
 from collections import Counter
 
 from ..audit.record import Estimate, Finding
+from .measures import group_of
 from .wording import title_of
 
 
 def footnotes_of(finding: Finding) -> tuple[tuple[str, str], ...]:
-    """``(titles, text)``: each method, and each note that several estimates carry, with the measures it belongs to."""
-    repeated = _repeated(finding)
+    """``(titles, text)``: each method, and each note that all groups share, with the measures it belongs to.
+
+    A measure that was computed in more than one way is named with its group.
+    """
+    said = [
+        (e, "; ".join(p for p in (e.method, "" if own_note(finding, e) else e.note) if p)) for e in finding.estimates
+    ]
+    ways = Counter(name for name, _ in {(e.name, text) for e, text in said if text})
     titles: dict[str, dict[str, None]] = {}
-    for estimate in finding.estimates:
-        note = estimate.note if estimate.note in repeated else ""
-        text = "; ".join(part for part in (estimate.method, note) if part)
+    for estimate, text in said:
+        group = f" ({group_of(estimate.group)})" if ways[estimate.name] > 1 and estimate.group else ""
         if text:
-            titles.setdefault(text, {})[title_of(estimate.name)] = None
+            titles.setdefault(text, {})[title_of(estimate.name) + group] = None
     return tuple((", ".join(names), text) for text, names in titles.items())
 
 
 def own_note(finding: Finding, estimate: Estimate) -> str:
     """The note that belongs to this estimate alone."""
-    return "" if estimate.note in _repeated(finding) else estimate.note
-
-
-def _repeated(finding: Finding) -> set[str]:
-    counts = Counter(e.note for e in finding.estimates if e.note and e.value is not None)
-    return {note for note, n in counts.items() if n > 1}
+    siblings = [e.note for e in finding.estimates if e.name == estimate.name]
+    return "" if len(siblings) > 1 and set(siblings) == {estimate.note} else estimate.note

@@ -3,20 +3,22 @@
 import re
 
 from ..audit.plugin import report
-from ..audit.record import AuditRecord, Estimate, Finding
+from ..audit.record import AuditRecord, Finding
 from ..audit.types import ImageSet
 from . import wording
+from .advice import name_of, next_steps_of
 from .criteria import Criterion, criteria_of, known_answer, untested_threats, verdict_sentence
+from .utility import sentences_of
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
 @report(suffix="md")
 def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
-    """A Markdown summary: verdict, the three criteria, rules, findings, what was not tested."""
+    """A Markdown summary for a merge request: verdict, rules, the main numbers, utility, what was not tested."""
     spec = record.spec
     lines = [f"# Privacy audit: {_text(spec.generator.name)} on {_text(spec.cohort.name)}", ""]
-    lines += [f"**{record.verdict.outcome.upper()}.** {verdict_sentence(record)}", ""]
+    lines += [f"**{record.verdict.outcome.upper()}.** {_text(verdict_sentence(record))}", ""]
     if record.simulated:
         lines += ["> **Simulated data.** No image of this audit shows a real person.", ""]
     if known_answer(record):
@@ -24,16 +26,24 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
             "> **Known-answer generator.** Its leakage is known beforehand: this run checks the audit itself.",
             "",
         ]
-    for criterion in criteria_of(record):
-        lines += _criterion(criterion, f"{100 * spec.confidence:g}%")
-    lines += ["## Verdict rules", ""]
-    lines += _table(("rule", "outcome", "reason"), [(r.name, r.outcome, r.reason) for r in record.verdict.rules])
-    lines += ["## All findings", ""]
-    lines += _table(
-        ("finding", "measure", "group", "value", f"{100 * spec.confidence:g}% interval", "no leakage", "n", "note"),
-        [row for f in record.findings for row in _rows(f)],
+    lines += [*(f"- {_text(step)}" for step in next_steps_of(record)), ""]
+    rules = [(name_of(r), r.outcome, r.reason) for r in record.verdict.rules]
+    lines += ["## Verdict rules", "", *_table(("rule", "outcome", "reason"), rules)]
+    heads = (
+        "criterion",
+        "measure",
+        "value",
+        f"{100 * spec.confidence:g}% interval",
+        "no leakage",
+        "rests on",
+        "reading",
     )
-    lines += ["## Not tested", "", *(f"- {_text(line)}" for line in untested_threats(record)), ""]
+    lines += ["## Main numbers", "", *_table(heads, [row for c in criteria_of(record) for row in _rows(c)])]
+    utility = [_utility(f) for f in record.findings if f.kind == "metric"]
+    if utility:
+        lines += ["## Utility", "", *utility, ""]
+    untested = [f"- {_text(line)}" for line in untested_threats(record)]
+    lines += ["<details><summary>Not tested</summary>", "", *untested, "", "</details>", ""]
     lines += ["Attacks find leakage; they cannot prove that there is none. What was not measured is not a pass.", ""]
     run = (
         f"privbench {record.provenance.privbench}, seed {spec.seed}, budget {spec.budget}, {record.provenance.started}"
@@ -42,39 +52,37 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
     return "\n".join(lines) + "\n"
 
 
-def _criterion(criterion: Criterion, confidence: str) -> list[str]:
-    lines = [f"## {criterion.title}: {criterion.badge.lower()}", "", f"{criterion.asks} {criterion.headline}", ""]
-    lines += [f"- {_text(f.plugin)}: {_sentence(e, confidence)}" for f, e in criterion.measured]
-    lines += [f"- {_text(f.plugin)}: {f.status}. {_text(f.reason)}" for f in criterion.missing]
-    return [*lines, ""]
-
-
-def _sentence(estimate: Estimate, confidence: str) -> str:
-    said = wording.sentence_of(estimate) or f"{wording.title_of(estimate.name)}: {wording.value_of(estimate)}."
-    if estimate.value is None:
-        return _text(said)
-    found = f" Smallest leak that would show: {wording.detectable_of(estimate)}." if estimate.detectable else ""
-    return _text(
-        f"{said} ({confidence} interval {wording.interval_of(estimate)}; {wording.count_of(estimate)}.){found}"
-    )
-
-
-def _rows(finding: Finding) -> list[tuple[str, ...]]:
-    if not finding.estimates:
-        return [(finding.plugin, finding.status, "", "", "", "", "", finding.reason)]
-    return [
+def _rows(criterion: Criterion) -> list[tuple[str, ...]]:
+    measured = [
         (
-            finding.plugin,
-            wording.title_of(e.name),
-            e.group,
+            criterion.title,
+            f"{wording.title_of(e.name)} ({f.plugin})",
             wording.value_of(e),
             wording.interval_of(e),
             wording.null_of(e),
             wording.count_of(e),
-            e.note if finding.status == "ok" else f"{finding.status}: {finding.reason}",
+            wording.READINGS[wording.reading_of(e)],
         )
-        for e in finding.estimates
+        for f, e in criterion.measured
+        if e.value is not None
     ]
+    gaps = [
+        (criterion.title, f"{', '.join(wording.title_of(e.name) for e in estimates)} ({plugin})", note, "", "", "", "")
+        for (plugin, note), estimates in criterion.gaps.items()
+    ]
+    missing = [(criterion.title, f.plugin, f"{f.status}. {f.reason}", "", "", "", "") for f in criterion.missing]
+    return [*measured, *gaps, *missing]
+
+
+def _utility(finding: Finding) -> str:
+    if finding.status != "ok":
+        return f"- {_text(finding.plugin)}: {finding.status}. {_text(finding.reason)}"
+    said = " ".join(sentences_of(finding)) or "; ".join(
+        f"{wording.title_of(e.name)} {wording.value_of(e)} (reference {wording.null_of(e)})"
+        for e in finding.estimates
+        if not e.group
+    )
+    return f"- {_text(finding.plugin)}: {_text(said)}"
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

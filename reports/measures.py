@@ -31,6 +31,11 @@ class Measure:
     primary: bool = False
     reads: Reads = "interval"
 
+    @property
+    def brief(self) -> str:
+        """The first sentence of the meaning."""
+        return self.meaning.partition(". ")[0].removesuffix(".")
+
 
 MEASURES = {
     "copied_share": Measure(

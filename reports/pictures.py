@@ -77,7 +77,8 @@ def _caption(gallery: ImageSet, i: int) -> str:
     if gallery.label is not None:
         parts.append(f"label {int(gallery.label[i])}")
     if gallery.center is not None:
-        parts.append(str(gallery.center[i]))
+        name = str(gallery.center[i])
+        parts.append(name if name.lower().startswith(("centre", "center")) else f"centre {name}")
     return ", ".join(parts) or f"image {i + 1}"
 
 

@@ -88,7 +88,11 @@ def test_no_word_promises_what_an_audit_cannot(page):
 @pytest.mark.parametrize(
     "said",
     [
-        "This audit found leakage above its limits: 1 of 7 rules failed.",
+        "This audit found leakage above its limits (singling out): 1 of 7 rules failed.",
+        "Singling out: copied share (nearest): 0.203 [0.171, 0.239], allowed: at most 0.02",
+        "Look at confidential/nearest.csv",
+        "Adding the synthetic images to the real ones changed Dice by \N{MINUS SIGN}0.090",
+        "can come from the centre alone",
         "Simulated data.",
         "Of the released images, 20.3% resemble a training patient's image more closely",
         "the attack points to the training patient 54 times out of 100; a coin toss gives 50.",
@@ -146,6 +150,19 @@ def test_real_data_carries_no_simulated_banner(make_record):
 def test_images_of_a_releasing_generator_are_not_shown_even_if_they_are_handed_over(make_record, make_gallery):
     page = Page(html(make_record(releases_real=True), make_gallery()))
     assert "img" not in {tag for tag, _ in page.tags}
+
+
+def test_what_synthetic_images_are_worth_stands_side_by_side_with_real_ones(page):
+    assert re.search(r"Measure real synthetic real\+synthetic", page.text)
+    assert "released images real images (control)" in page.text
+
+
+def test_every_link_of_the_page_leads_to_one_place(page):
+    ids = [a["id"] for _, a in page.tags if a.get("id")]
+    assert len(ids) == len(set(ids))
+    links = {a["href"][1:] for tag, a in page.tags if tag == "a" and a.get("href")}
+    assert "g-copied-share" in links
+    assert links <= set(ids)
 
 
 def test_hostile_text_creates_no_element(hostile, record, make_gallery, hostile_text):
