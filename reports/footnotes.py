@@ -21,7 +21,7 @@ def footnotes_of(finding: Finding) -> tuple[tuple[str, str], ...]:
         group = f" ({group_of(estimate.group)})" if ways[estimate.name] > 1 and estimate.group else ""
         if text:
             titles.setdefault(text, {})[title_of(estimate.name) + group] = None
-    return tuple((", ".join(names), text) for text, names in titles.items())
+    return tuple(("; ".join(names), text) for text, names in titles.items())
 
 
 def own_note(finding: Finding, estimate: Estimate) -> str:

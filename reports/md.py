@@ -27,7 +27,7 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
             "",
         ]
     lines += [*(f"- {_text(step)}" for step in next_steps_of(record)), ""]
-    rules = [(name_of(r), r.outcome, r.reason) for r in record.verdict.rules]
+    rules: list[tuple[str, ...]] = [(name_of(r), r.outcome, r.reason) for r in record.verdict.rules]
     lines += ["## Verdict rules", "", *_table(("rule", "outcome", "reason"), rules)]
     heads = (
         "criterion",
