@@ -145,7 +145,8 @@ MEASURES = {
         "Power of the verifier (AUC)",
         "score",
         "Whether the re-identification model works at all: how well it tells pairs of real images of one patient from "
-        "pairs of two patients, on people it was not trained on. It says nothing about the generator.",
+        "pairs of two patients, on people it was not trained on. Below 0.9 the finding is "
+        "invalid and nothing else is reported. It says nothing about the generator.",
         "To know whether the test works at all: on real images of unseen people, the model recognises the same person "
         "{value} times out of 100; a coin toss gives {null}.",
         primary=True,

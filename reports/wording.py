@@ -34,7 +34,7 @@ def number(value: float | None, scale: Scale = "number") -> str:
     if scale == "share":
         return share(value)
     if scale == "ratio":
-        return _signed(f"{value:.2f}")
+        return _signed(f"{value:.2f}" if abs(value) >= 2 else f"{value:.3f}")
     if scale == "change":
         return ("+" if value > 0 and f"{value:.3f}".strip("0.") else "") + _signed(f"{value:.3f}")
     if scale == "score":

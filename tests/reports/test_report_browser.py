@@ -101,6 +101,16 @@ def test_every_table_fits_without_scrolling_sideways(visit, width):
     assert page.evaluate(wide) == []
 
 
+def test_on_paper_tables_keep_their_columns_and_fit_a_page_of_a4(visit):
+    page = visit(viewport={"width": 688, "height": 900}).page
+    page.emulate_media(media="print")
+    shown = "[...document.querySelectorAll('.stacked tr')].every((r) => getComputedStyle(r).display === 'table-row')"
+    assert page.evaluate(shown)
+    assert page.evaluate("[...document.querySelectorAll('.stacked')].every((t) => t.offsetWidth <= 688)")
+    narrow = "Math.min(...[...document.querySelectorAll('.method td')].map((cell) => cell.offsetWidth))"
+    assert page.evaluate(narrow) > 400
+
+
 CONTRAST = """() => {
   const rgb = (s) => s.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
