@@ -11,7 +11,7 @@ from ..audit.errors import InvalidError
 from ..audit.plugin import attack
 from ..audit.target import Target
 from ..audit.types import ImageSet, LinkageScores, Names, PairScores, Pixels
-from .verifier import Schedule, Verifier, altered_views, trained
+from .verifier import ALTERED, Schedule, Verifier, trained, views_of
 
 STOPPING, TESTING = 0.15, 0.25  # shares of the reference patients
 PAIRS = 50_000  # of two patients that are kept at most
@@ -31,10 +31,10 @@ def siamese(
     *,
     steps: Annotated[int, Field(ge=1, description="optimiser steps at most")] = 600,
     batch: Annotated[int, Field(ge=2, description="patients in a batch, two images each")] = 32,
-    rate: Annotated[float, Field(gt=0, description="learning rate")] = 1e-3,
+    rate: Annotated[float, Field(gt=0, description="highest learning rate")] = 3e-3,
     patience: Annotated[
         int, Field(ge=1, description="checks, every 25 steps, without improvement before it stops")
-    ] = 8,
+    ] = 24,
     width: Annotated[int, Field(ge=4, multiple_of=4, description="channels of the first layer")] = 16,
 ) -> LinkageScores:
     """A verifier trained to tell whether two images show one patient links synthetic images to real patients.
@@ -77,7 +77,7 @@ def siamese(
 def _power(verifier: Verifier, images: ImageSet, aux: Auxiliary) -> tuple[PairScores, ...]:
     """What the verifier says of real pairs (where a patient has two images) and of altered copies."""
     context = aux.context
-    views = altered_views(images.pixels, context.torch_rng("altered copies"))
+    views = views_of(images.pixels, ALTERED, context.torch_rng("altered copies"))
     once = np.triu(np.ones((len(images), len(images)), bool), 1)
     same = images.patient[:, None] == images.patient[None]
     rng = context.rng("different pairs")

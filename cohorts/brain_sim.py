@@ -29,7 +29,7 @@ def brain_sim(
     centers: Annotated[int, Field(ge=1, le=26, description="hospitals, each with a scanner of its own")] = 4,
     members: Annotated[int, Field(ge=1, description="patients that generators are trained on")] = 132,
     holdout: Annotated[int, Field(ge=1, description="patients that no generator sees")] = 132,
-    reference: Annotated[int, Field(ge=1, description="patients that the attacker owns")] = 160,
+    reference: Annotated[int, Field(ge=1, description="patients that the attacker owns")] = 200,
     public: Annotated[int, Field(ge=0, description="healthy patients whose images may be shared")] = 80,
     reserve: Annotated[int, Field(ge=0, description="patients kept for generators with a known answer")] = 120,
     visits: Annotated[int, Field(ge=1, le=10, description="examinations of each patient")] = 2,
