@@ -2,12 +2,17 @@
 
 from ..audit.record import AuditRecord, Finding, Rule
 from .criteria import TITLES as CRITERIA
+from .criteria import known_answer
 from .wording import title_of
 
 _ATTACKS = {"memorization": "nearest", "reidentification": "siamese", "membership": "gan-leaks"}
 _DECIDE = (
     "Compare what was not tested with what the recipients could do, then decide and sign. "
     "The audit informs that decision and does not replace it."
+)
+_KNOWN = (
+    "Compare the verdict with the answer that is known for this generator. This run checks the audit itself: "
+    "no release depends on it."
 )
 _CURE = (
     "Remove the cause, not the images that were caught: look for duplicated patients in the training data, train "
@@ -42,6 +47,8 @@ def reasons_of(record: AuditRecord) -> tuple[str, ...]:
 
 def next_steps_of(record: AuditRecord) -> tuple[str, ...]:
     """What a reader should do about this verdict."""
+    if known_answer(record):
+        return (_KNOWN,)
     decisive = [r for r in record.verdict.rules if r.outcome == record.verdict.outcome]
     if record.verdict.outcome == "fail":
         return _after_a_fail(decisive)

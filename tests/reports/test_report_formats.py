@@ -81,7 +81,7 @@ def test_markdown_is_inert_whatever_the_data_is_called(hostile):
         (0.5, "score", "0.500"),
         (0.9684, "ratio", "0.968"),
         (3.243, "ratio", "3.24"),
-        (0.0255, "change", "+0.026"),
+        (0.026, "change", "+0.026"),
         (0.0, "change", "0.000"),
         (0.0051, "score", "0.0051"),
         (12.4321, "number", "12.43"),
@@ -201,6 +201,12 @@ def test_a_fail_names_its_rule_and_number_and_where_to_look(record):
     assert steps.startswith("Do not release")
     assert "confidential/nearest.csv" in steps
     assert "gan-leaks.csv" not in steps
+
+
+def test_a_generator_that_leaks_on_purpose_is_not_to_be_repaired(make_record):
+    steps = next_steps_of(make_record(releases_real=True))
+    assert len(steps) == 1
+    assert "no release depends on it" in steps[0]
 
 
 def test_an_open_verdict_says_what_is_missing(make_record):
