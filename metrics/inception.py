@@ -28,8 +28,9 @@ def weights_file(weights: Path | None) -> Path:
         raise SkippedError(f"needs {' and '.join(missing)}: pip install privbench[fid]")
     path = weights or Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
     if not path.is_file():
+        where = "where the option weights says" if weights else "in $TORCH_HOME/hub/checkpoints"
         raise SkippedError(
-            f"needs Inception's weights: download {URL} to {path}, or name the file by the option weights"
+            f"needs Inception's weights {where}; get them from {URL} ('privbench doctor' shows the place)"
         )
     return path
 
