@@ -96,7 +96,8 @@ def unwritable(what: str, path: Path, error: OSError) -> BadInputError | None:
     reasons = {errno.EROFS: "read-only", errno.EACCES: "not writable", errno.EPERM: "not writable"}
     reasons |= {errno.ENOSPC: "on a full disk", errno.EDQUOT: "over its quota", errno.ENOTDIR: "not a folder"}
     reasons |= {errno.EEXIST: "a file, not a folder"}
-    if error.errno not in reasons:
+    elsewhere = isinstance(error.filename, str) and not Path(error.filename).absolute().is_relative_to(path.absolute())
+    if error.errno not in reasons or elsewhere:
         return None
     flag = "--out" if what == "output" else "--store"
     return BadInputError(f"{what} folder '{path}' is {reasons[error.errno]}\nchoose another with {flag}, or make room")

@@ -173,3 +173,11 @@ def test_a_patient_in_two_parts_is_refused_without_naming_anyone():
     with pytest.raises(BadInputError, match="2 patients are in both 'members' and 'holdout'") as caught:
         Split(an_image_set(["secret", "b"], rng), an_image_set(["secret", "b", "c"], rng), an_image_set(["d"], rng))
     assert "secret" not in str(caught.value)
+
+
+def test_a_plugins_own_file_that_may_not_be_read_is_not_blamed_on_the_store(tmp_path):
+    def refused(_):
+        raise PermissionError(13, "Permission denied", "/data/scan.nii.gz")
+
+    with pytest.raises(PermissionError):
+        Store(tmp_path, Silent()).stage("toy", {}, refused)
