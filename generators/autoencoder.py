@@ -38,7 +38,8 @@ class Autoencoder(nn.Module):
     """diffusers' KL autoencoder behind a pixel-unshuffle stem, which saves it the costly full-resolution layers.
 
     Beside it runs a linear map of each patch to its latent and back. Training starts from that map alone, an orthogonal
-    projection, so that a few hundred steps refine a picture instead of finding one.
+    projection (``start`` makes it the patches' principal components), so that a few hundred steps refine a picture
+    instead of finding one.
 
     Latents are normalised per channel to mean 0 and variance 1 over the images given to ``normalise``, and are the
     posterior's mode, never a draw: one image has one latent.
@@ -98,13 +99,34 @@ class Autoencoder(nn.Module):
         return values.mean() + SHARPNESS * edges.mean() + KL_WEIGHT * divergence
 
     @torch.no_grad()
-    def normalise(self, images: Tensor) -> None:
-        """Make the latents of ``images`` have mean 0 and variance 1 in every channel."""
+    def start(self, images: Tensor) -> None:
+        """Make the linear map the first principal components of the patches of ``images`` ``(n, c, h, w)``.
+
+        Each channel then holds one band of frequencies, and an error in a faint one stays as faint as that band.
+        """
+        patches = functional.pixel_unshuffle(2 * images - 1, self.shape.factor).movedim(1, -1).flatten(0, -2)
+        middle = patches.mean(0)
+        components = torch.linalg.eigh(torch.cov((patches - middle).T).double()).eigenvectors.flip(1).T
+        found = min(len(components), self.shape.latent_channels)
+        basis = torch.zeros_like(self.down.weight)
+        basis[:found, :, 0, 0] = components[:found].to(basis)
+        self.down.weight.copy_(basis)
+        self.up.weight.copy_(basis.transpose(0, 1))
+        self.down.bias.copy_(-basis[:, :, 0, 0] @ middle.to(basis))
+        self.up.bias.copy_(middle)
+
+    @torch.no_grad()
+    def normalise(self, images: Tensor, backgrounds: Tensor | None = None) -> None:
+        """Make the latents of ``images`` have mean 0 and variance 1 in every channel.
+
+        With ``backgrounds``, the variance is that of the change from a background's latent to its image's.
+        """
         self.shift.zero_()
         self.scale.fill_(1.0)
         latents = self.encode(images)
+        spread = latents if backgrounds is None else latents - self.encode(backgrounds)
         self.shift.copy_(latents.mean((0, 2, 3), keepdim=True))
-        self.scale.copy_(latents.std((0, 2, 3), keepdim=True).clamp_min(1e-6))
+        self.scale.copy_(spread.std((0, 2, 3), keepdim=True).clamp_min(1e-6))
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:

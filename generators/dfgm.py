@@ -35,7 +35,6 @@ from .windows import Agreement, agree, candidate_windows, centers_of, lesions_of
 FACTOR = 4
 LABEL_DROP = 0.1
 LESION_WEIGHT = 2.0
-CHANGE_SCALE = 2.0
 DRAWN = 1024
 
 
@@ -126,7 +125,7 @@ class Dfgm:
         agreed = agree(data.members.take(lesions), self.side)
         drawn = drawn_windows(public, agreed.side, agreed.reach, agreed.lesions, DRAWN, context.rng("drawn"))
         images, backgrounds, masks = (torch.from_numpy(part) for part in drawn)
-        autoencoder = self._autoencoder(images, masks, context)
+        autoencoder = self._autoencoder(images, backgrounds, masks, context)
         self._shared(autoencoder, images, backgrounds, masks, agreed, context)
         for number, center in enumerate(agreed.centers):
             if not (context.folder / f"unet-{number}.safetensors").exists():
@@ -162,7 +161,7 @@ class Dfgm:
                     context.torch_rng("noise", center),
                     step,
                 )
-                decoded = autoencoder.decode(behind + change / CHANGE_SCALE).numpy()
+                decoded = autoencoder.decode(behind + change).numpy()
                 for row, at, image, lesion in zip(rows, windows.places, windows.backgrounds, decoded, strict=True):
                     pixels[row] = paste(lesion, at.alpha, at.corner, np.asarray(public.pixels[image]))
                     mask[row] = at.mask_in(mask.shape[1:])
@@ -194,7 +193,7 @@ class Dfgm:
             number = [agreed.centers.index(c) if c in agreed.centers else 0 for c in centers_of(images).tolist()]
             behind = autoencoder.encode(windows.background)
             return Queries(
-                (autoencoder.encode(windows.image) - behind) * CHANGE_SCALE,
+                autoencoder.encode(windows.image) - behind,
                 (
                     class_index(images.label, len(images), agreed.labels),
                     torch.tensor(number),
@@ -213,7 +212,7 @@ class Dfgm:
 
         return LatentDenoiser(encode, predict, alphas_cumprod())
 
-    def _autoencoder(self, images: Tensor, masks: Tensor, context: Context) -> Autoencoder:
+    def _autoencoder(self, images: Tensor, backgrounds: Tensor, masks: Tensor, context: Context) -> Autoencoder:
         """The autoencoder, trained on public images with drawn lesions."""
         if (context.folder / "autoencoder.safetensors").exists():
             return load_autoencoder(context.folder, context.device)
@@ -227,13 +226,14 @@ class Dfgm:
                     latent_channels=self.latent_channels,
                 )
             ).to(context.device)
+        model.start(images.to(context.device))
 
         def loss(rng: torch.Generator) -> Tensor:
             chosen = draw_batch(DRAWN, self.batch, rng)
             return model.loss(images[chosen].to(context.device), rng, weight[chosen].to(context.device))
 
         train("autoencoder", model, loss, Plan(self.autoencoder_steps, self.learning_rate), context)
-        model.normalise(images)
+        model.normalise(images, backgrounds)
         save_autoencoder(model, context.folder)
         return model
 
@@ -250,7 +250,7 @@ class Dfgm:
         if (context.folder / "shared.safetensors").exists():
             return
         behind = autoencoder.encode(backgrounds)
-        latents = (autoencoder.encode(images) - behind) * CHANGE_SCALE
+        latents = autoencoder.encode(images) - behind
         unlabelled = class_index(None, len(latents), agreed.labels)
         with context.torch_scope("shared"):
             model = NoisePredictor(
@@ -285,7 +285,7 @@ class Dfgm:
         repeated = own.take(np.tile(np.arange(len(own)), self.blends))
         windows = turned_windows(repeated, public, center, agreed, context.rng("blends", center))
         behind = autoencoder.encode(windows.background)
-        latents = (autoencoder.encode(windows.image) - behind) * CHANGE_SCALE
+        latents = autoencoder.encode(windows.image) - behind
         classes = class_index(repeated.label, len(repeated), agreed.labels)
         model = load_predictor(context.folder, "shared", context).requires_grad_(True)
 
