@@ -112,8 +112,9 @@ class Autoencoder(nn.Module):
         basis[:found, :, 0, 0] = components[:found].to(basis)
         self.down.weight.copy_(basis)
         self.up.weight.copy_(basis.transpose(0, 1))
-        self.down.bias.copy_(-basis[:, :, 0, 0] @ middle.to(basis))
-        self.up.bias.copy_(middle)
+        for layer, bias in ((self.down, -basis[:, :, 0, 0] @ middle.to(basis)), (self.up, middle)):
+            assert layer.bias is not None
+            layer.bias.copy_(bias)
 
     @torch.no_grad()
     def normalise(self, images: Tensor, backgrounds: Tensor | None = None) -> None:
