@@ -15,6 +15,7 @@ from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
 from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from .colours import Colours, describe, greys, painted
 from .diffusion import (
     LatentDenoiser,
     NoisePredictor,
@@ -35,6 +36,7 @@ from .windows import Agreement, agree, candidate_windows, centers_of, lesions_of
 FACTOR = 4
 LABEL_DROP = 0.1
 LESION_WEIGHT = 2.0
+ELSEWHERE = 0.05  # weight of a latent that covers no lesion: no sample shows it
 DRAWN = 1024
 
 
@@ -65,15 +67,17 @@ class Dfgm:
     Each centre cuts the lesions of its members out with a margin, harmonises them with public healthy images, blends
     them in at places inside the brain, and trains a latent diffusion model on these blends, conditioned on background,
     mask and label. Only samples leave the centre. What is diffused is a window on the lesion; the rest of a sample is
-    its public background to the bit. Autoencoder and the centres' common starting point learn from public images with
-    lesions that a procedure draws, so they reveal nothing. A sample's mask is a turned member's mask: ``source`` names
-    that patient.
+    its public background to the bit. The window starts as a sketch, the background with each part of the lesion in one
+    grey drawn from the centre's own distribution, and the model adds what the sketch lacks: a short training then gives
+    lesions of the right contrast, where diffusing the whole lesion gives grain. Autoencoder and the centres' common
+    starting point learn from public images with lesions that a procedure draws, so they reveal nothing. A sample's mask
+    is a turned member's mask: ``source`` names that patient.
     """
 
     def __init__(
         self,
         *,
-        autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 200,
+        autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 60,
         shared_steps: Annotated[
             int, Field(ge=1, le=1_000_000, description="steps on public images before the centres part")
         ] = 600,
@@ -125,8 +129,9 @@ class Dfgm:
         agreed = agree(data.members.take(lesions), self.side)
         drawn = drawn_windows(public, agreed.side, agreed.reach, agreed.lesions, DRAWN, context.rng("drawn"))
         images, backgrounds, masks = (torch.from_numpy(part) for part in drawn)
-        autoencoder = self._autoencoder(images, backgrounds, masks, context)
-        self._shared(autoencoder, images, backgrounds, masks, agreed, context)
+        sketches = sketched(images, backgrounds, masks, agreed)
+        autoencoder = self._autoencoder(images, sketches, masks, context)
+        self._shared(autoencoder, images, sketches, masks, agreed, context)
         for number, center in enumerate(agreed.centers):
             if not (context.folder / f"unet-{number}.safetensors").exists():
                 own = data.members.take(lesions[centers_of(data.members)[lesions] == center])
@@ -152,7 +157,10 @@ class Dfgm:
                     continue
                 own = conditions.take(rows)
                 windows = turned_windows(own, public, center, agreed, context.rng("places", center))
-                behind = autoencoder.encode(windows.background)
+                text = (model / f"colours-{number}.json").read_text("utf-8")
+                colours = Colours.model_validate_json(text).draw(own.label, len(own), context.rng("colours", center))
+                sketches = painted(windows.background, windows.mask, colours, agreed.lesions)
+                behind = autoencoder.encode(sketches)
                 change = draw_latents(
                     load_predictor(model, f"unet-{number}", context),
                     class_index(own.label, len(own), agreed.labels),
@@ -191,7 +199,7 @@ class Dfgm:
                 )
             windows = candidate_windows(images, public, agreed, context)
             number = [agreed.centers.index(c) if c in agreed.centers else 0 for c in centers_of(images).tolist()]
-            behind = autoencoder.encode(windows.background)
+            behind = autoencoder.encode(sketched(windows.image, windows.background, windows.mask, agreed))
             return Queries(
                 autoencoder.encode(windows.image) - behind,
                 (
@@ -212,7 +220,7 @@ class Dfgm:
 
         return LatentDenoiser(encode, predict, alphas_cumprod())
 
-    def _autoencoder(self, images: Tensor, backgrounds: Tensor, masks: Tensor, context: Context) -> Autoencoder:
+    def _autoencoder(self, images: Tensor, sketches: Tensor, masks: Tensor, context: Context) -> Autoencoder:
         """The autoencoder, trained on public images with drawn lesions."""
         if (context.folder / "autoencoder.safetensors").exists():
             return load_autoencoder(context.folder, context.device)
@@ -233,7 +241,7 @@ class Dfgm:
             return model.loss(images[chosen].to(context.device), rng, weight[chosen].to(context.device))
 
         train("autoencoder", model, loss, Plan(self.autoencoder_steps, self.learning_rate), context)
-        model.normalise(images, backgrounds)
+        model.normalise(images, sketches)
         save_autoencoder(model, context.folder)
         return model
 
@@ -241,7 +249,7 @@ class Dfgm:
         self,
         autoencoder: Autoencoder,
         images: Tensor,
-        backgrounds: Tensor,
+        sketches: Tensor,
         masks: Tensor,
         agreed: Agreement,
         context: Context,
@@ -249,8 +257,9 @@ class Dfgm:
         """The model that every centre starts from: it has only seen drawn lesions in public brains."""
         if (context.folder / "shared.safetensors").exists():
             return
-        behind = autoencoder.encode(backgrounds)
+        behind = autoencoder.encode(sketches)
         latents = autoencoder.encode(images) - behind
+        weight = agreed.cells(masks, FACTOR) + ELSEWHERE
         unlabelled = class_index(None, len(latents), agreed.labels)
         with context.torch_scope("shared"):
             model = NoisePredictor(
@@ -266,7 +275,7 @@ class Dfgm:
         def loss(rng: torch.Generator) -> Tensor:
             chosen = draw_batch(len(latents), self.batch, rng)
             planes = beside(behind[chosen], masks[chosen], agreed)
-            return noise_loss(model, latents[chosen], unlabelled[chosen], planes, 0.0, rng)
+            return noise_loss(model, latents[chosen], unlabelled[chosen], planes, 0.0, rng, weight[chosen])
 
         train("shared", model, loss, Plan(self.shared_steps, self.learning_rate, self.ema), context)
         save_predictor(model, context.folder, "shared")
@@ -284,18 +293,27 @@ class Dfgm:
         name, center = f"unet-{number}", agreed.centers[number]
         repeated = own.take(np.tile(np.arange(len(own)), self.blends))
         windows = turned_windows(repeated, public, center, agreed, context.rng("blends", center))
-        behind = autoencoder.encode(windows.background)
+        found = greys(windows.image, windows.background, windows.mask, agreed.lesions)
+        colours = describe(found, repeated.label, agreed.labels, agreed.lesions)
+        write_text_whole(context.folder / f"colours-{number}.json", colours.model_dump_json(indent=1))
+        behind = autoencoder.encode(painted(windows.background, windows.mask, found, agreed.lesions))
         latents = autoencoder.encode(windows.image) - behind
+        weight = agreed.cells(windows.mask, FACTOR) + ELSEWHERE
         classes = class_index(repeated.label, len(repeated), agreed.labels)
         model = load_predictor(context.folder, "shared", context).requires_grad_(True)
 
         def loss(rng: torch.Generator) -> Tensor:
             chosen = draw_batch(len(latents), self.batch, rng)
             planes = beside(behind[chosen], windows.mask[chosen], agreed)
-            return noise_loss(model, latents[chosen], classes[chosen], planes, LABEL_DROP, rng)
+            return noise_loss(model, latents[chosen], classes[chosen], planes, LABEL_DROP, rng, weight[chosen])
 
         train(name, model, loss, Plan(self.steps, self.learning_rate, self.ema), context)
         save_predictor(model, context.folder, name)
+
+
+def sketched(images: Tensor, backgrounds: Tensor, masks: Tensor, agreed: Agreement) -> Tensor:
+    """Backgrounds with each lesion class painted in the mean grey that it has in the image."""
+    return painted(backgrounds, masks, greys(images, backgrounds, masks, agreed.lesions), agreed.lesions)
 
 
 def beside(background: Tensor, mask: Tensor, agreed: Agreement) -> Tensor:

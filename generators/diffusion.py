@@ -81,7 +81,13 @@ class NoisePredictor(nn.Module):
 
 
 def noise_loss(
-    model: NoisePredictor, x_0: Tensor, label: Tensor, condition: Tensor | None, drop: float, rng: torch.Generator
+    model: NoisePredictor,
+    x_0: Tensor,
+    label: Tensor,
+    condition: Tensor | None,
+    drop: float,
+    rng: torch.Generator,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Mean squared error of the predicted velocity of noised latents, at uniform steps.
 
@@ -92,6 +98,7 @@ def noise_loss(
         condition: ``(n, k, h, w)`` or None.
         drop: share of the labels replaced by "no label", so that the model also knows the unconditional noise.
         rng: where steps, noise and dropping come from.
+        weight: ``(n, 1, h, w)`` how much each place matters, or None.
     """
     device = next(model.parameters()).device
     t = torch.randint(NOISE_STEPS, (len(x_0),), generator=rng)
@@ -100,7 +107,9 @@ def noise_loss(
     label = torch.where(dropped, model.shape.classes, label)
     x_t, velocity = model.schedule.add_noise(x_0, noise, t), model.schedule.get_velocity(x_0, noise, t)
     beside = None if condition is None else condition.to(device)
-    return functional.mse_loss(model(x_t.to(device), t.to(device), label.to(device), beside), velocity.to(device))
+    predicted = model(x_t.to(device), t.to(device), label.to(device), beside)
+    error = functional.mse_loss(predicted, velocity.to(device), reduction="none")
+    return error.mean() if weight is None else (error * (weight / weight.mean()).to(device)).mean()
 
 
 @torch.no_grad()

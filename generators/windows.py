@@ -37,6 +37,10 @@ class Agreement(Model):
         """How far from its middle a lesion in a window may extend, in pixels."""
         return self.side / 2 - MARGIN - EDGE
 
+    def cells(self, mask: Tensor, factor: int) -> Tensor:
+        """``(n, 1, side / factor, side / factor)``, 1 where a latent covers some lesion."""
+        return functional.max_pool2d((mask > 0)[:, None].float(), factor)
+
     @property
     def planes(self) -> int:
         """How many planes a mask is told in."""
