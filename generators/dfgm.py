@@ -14,29 +14,22 @@ from ..audit.plugin import generator
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
-from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from .colours import Colours, describe, greys, painted
+from .autoencoder import Autoencoder, load_autoencoder
+from .centres import Recipe, beside, sketched, train_autoencoder, train_center, train_shared
+from .colours import Colours, painted
 from .diffusion import (
     LatentDenoiser,
-    NoisePredictor,
-    UNetShape,
     alphas_cumprod,
     class_index,
     draw_latents,
     load_predictor,
-    noise_loss,
-    save_predictor,
 )
 from .foreground import paste
 from .procedural import drawn_windows
 from .real import neutral_names, spread
-from .training import Plan, draw_batch, forget, train
+from .training import forget
 from .windows import Agreement, agree, candidate_windows, centers_of, lesions_of, public_of, turned_windows
 
-FACTOR = 4
-LABEL_DROP = 0.1
-LESION_WEIGHT = 2.0
-ELSEWHERE = 0.05  # weight of a latent that covers no lesion: no sample shows it
 DRAWN = 1024
 
 
@@ -106,18 +99,20 @@ class Dfgm:
         sampling_steps: Annotated[int, Field(ge=1, le=1000, description="DDIM steps of a sample")] = 25,
         ema: Annotated[float, Field(ge=0, lt=1, description="moving average of a U-Net's weights; 0: none")] = 0.99,
     ) -> None:
-        self.autoencoder_steps = autoencoder_steps
-        self.shared_steps = shared_steps
-        self.steps = steps
-        self.batch = batch
-        self.learning_rate = learning_rate
-        self.channels = channels
-        self.autoencoder_channels = autoencoder_channels
-        self.latent_channels = latent_channels
-        self.blends = blends
+        self.recipe = Recipe(
+            autoencoder_steps=autoencoder_steps,
+            shared_steps=shared_steps,
+            steps=steps,
+            batch=batch,
+            learning_rate=learning_rate,
+            channels=channels,
+            autoencoder_channels=autoencoder_channels,
+            latent_channels=latent_channels,
+            blends=blends,
+            ema=ema,
+        )
         self.side = side
         self.sampling_steps = sampling_steps
-        self.ema = ema
 
     def fit(self, data: TrainingData, context: Context) -> None:
         """Train the public autoencoder, then one model per centre; finished parts are taken up.
@@ -125,17 +120,18 @@ class Dfgm:
         Raises:
             BadInputError: without public images, masks or lesions, or if the images are no 2-D images of 16 pixels.
         """
+        recipe = self.recipe
         public, lesions = public_of(data), lesions_of(data.members)
         agreed = agree(data.members.take(lesions), self.side)
         drawn = drawn_windows(public, agreed.side, agreed.reach, agreed.lesions, DRAWN, context.rng("drawn"))
         images, backgrounds, masks = (torch.from_numpy(part) for part in drawn)
         sketches = sketched(images, backgrounds, masks, agreed)
-        autoencoder = self._autoencoder(images, sketches, masks, context)
-        self._shared(autoencoder, images, sketches, masks, agreed, context)
+        autoencoder = train_autoencoder(recipe, images, sketches, masks, context)
+        train_shared(recipe, autoencoder, images, sketches, masks, agreed, context)
         for number, center in enumerate(agreed.centers):
             if not (context.folder / f"unet-{number}.safetensors").exists():
                 own = data.members.take(lesions[centers_of(data.members)[lesions] == center])
-                self._unet(number, own, public, autoencoder, agreed, context)
+                train_center(recipe, number, own, public, autoencoder, agreed, context)
         write_text_whole(context.folder / "agreement.json", agreed.model_dump_json(indent=1))
         for name in ("autoencoder", "shared", *(f"unet-{number}" for number in range(len(agreed.centers)))):
             forget(name, context)
@@ -219,106 +215,6 @@ class Dfgm:
             return noise
 
         return LatentDenoiser(encode, predict, alphas_cumprod())
-
-    def _autoencoder(self, images: Tensor, sketches: Tensor, masks: Tensor, context: Context) -> Autoencoder:
-        """The autoencoder, trained on public images with drawn lesions."""
-        if (context.folder / "autoencoder.safetensors").exists():
-            return load_autoencoder(context.folder, context.device)
-        weight = 1 + LESION_WEIGHT * (masks > 0)[:, None].float()
-        with context.torch_scope("autoencoder"):
-            model = Autoencoder(
-                AutoencoderShape(
-                    image_channels=images.shape[1],
-                    factor=FACTOR,
-                    channels=self.autoencoder_channels,
-                    latent_channels=self.latent_channels,
-                )
-            ).to(context.device)
-        model.start(images.to(context.device))
-
-        def loss(rng: torch.Generator) -> Tensor:
-            chosen = draw_batch(DRAWN, self.batch, rng)
-            return model.loss(images[chosen].to(context.device), rng, weight[chosen].to(context.device))
-
-        train("autoencoder", model, loss, Plan(self.autoencoder_steps, self.learning_rate), context)
-        model.normalise(images, sketches)
-        save_autoencoder(model, context.folder)
-        return model
-
-    def _shared(
-        self,
-        autoencoder: Autoencoder,
-        images: Tensor,
-        sketches: Tensor,
-        masks: Tensor,
-        agreed: Agreement,
-        context: Context,
-    ) -> None:
-        """The model that every centre starts from: it has only seen drawn lesions in public brains."""
-        if (context.folder / "shared.safetensors").exists():
-            return
-        behind = autoencoder.encode(sketches)
-        latents = autoencoder.encode(images) - behind
-        weight = agreed.cells(masks, FACTOR) + ELSEWHERE
-        unlabelled = class_index(None, len(latents), agreed.labels)
-        with context.torch_scope("shared"):
-            model = NoisePredictor(
-                UNetShape(
-                    latent_channels=self.latent_channels,
-                    condition_channels=self.latent_channels + agreed.planes * FACTOR**2,
-                    spatial=(agreed.side // FACTOR, agreed.side // FACTOR),
-                    channels=self.channels,
-                    classes=len(agreed.labels),
-                )
-            ).to(context.device)
-
-        def loss(rng: torch.Generator) -> Tensor:
-            chosen = draw_batch(len(latents), self.batch, rng)
-            planes = beside(behind[chosen], masks[chosen], agreed)
-            return noise_loss(model, latents[chosen], unlabelled[chosen], planes, 0.0, rng, weight[chosen])
-
-        train("shared", model, loss, Plan(self.shared_steps, self.learning_rate, self.ema), context)
-        save_predictor(model, context.folder, "shared")
-
-    def _unet(
-        self,
-        number: int,
-        own: ImageSet,
-        public: ImageSet,
-        autoencoder: Autoencoder,
-        agreed: Agreement,
-        context: Context,
-    ) -> None:
-        """Train the model of one centre on its own members, in public backgrounds."""
-        name, center = f"unet-{number}", agreed.centers[number]
-        repeated = own.take(np.tile(np.arange(len(own)), self.blends))
-        windows = turned_windows(repeated, public, center, agreed, context.rng("blends", center))
-        found = greys(windows.image, windows.background, windows.mask, agreed.lesions)
-        colours = describe(found, repeated.label, agreed.labels, agreed.lesions)
-        write_text_whole(context.folder / f"colours-{number}.json", colours.model_dump_json(indent=1))
-        behind = autoencoder.encode(painted(windows.background, windows.mask, found, agreed.lesions))
-        latents = autoencoder.encode(windows.image) - behind
-        weight = agreed.cells(windows.mask, FACTOR) + ELSEWHERE
-        classes = class_index(repeated.label, len(repeated), agreed.labels)
-        model = load_predictor(context.folder, "shared", context).requires_grad_(True)
-
-        def loss(rng: torch.Generator) -> Tensor:
-            chosen = draw_batch(len(latents), self.batch, rng)
-            planes = beside(behind[chosen], windows.mask[chosen], agreed)
-            return noise_loss(model, latents[chosen], classes[chosen], planes, LABEL_DROP, rng, weight[chosen])
-
-        train(name, model, loss, Plan(self.steps, self.learning_rate, self.ema), context)
-        save_predictor(model, context.folder, name)
-
-
-def sketched(images: Tensor, backgrounds: Tensor, masks: Tensor, agreed: Agreement) -> Tensor:
-    """Backgrounds with each lesion class painted in the mean grey that it has in the image."""
-    return painted(backgrounds, masks, greys(images, backgrounds, masks, agreed.lesions), agreed.lesions)
-
-
-def beside(background: Tensor, mask: Tensor, agreed: Agreement) -> Tensor:
-    """What a model is conditioned on: the background's latent and the mask, ``(n, channels, *latent)``."""
-    return torch.cat((background, agreed.mask_planes(mask, FACTOR)), 1)
 
 
 def _load(model: Path, context: Context) -> tuple[Agreement, Autoencoder]:
