@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .context import Context
+from .excess import image_excess, normalised_excess, patient_excess
 from .measured import Measured, Truth, histogram
 from .neighbours import Ranking, rank_patients
 from .record import Estimate
@@ -11,10 +12,8 @@ from .stats import (
     average_precision_at_r,
     bootstrap,
     chance_map_at_r,
-    difference_interval,
     permutation_p_value,
     roc_auc,
-    share_detectable,
     shuffle_within,
 )
 from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels
@@ -49,7 +48,12 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
     member, strata = truth.of_patients(names)
     ranking = rank_patients(distance)
     rng = context.rng("permutations")
-    null = np.array([_excess(ranking, member[shuffle_within(strata, rng)], -threshold) for _ in range(PERMUTATIONS)])
+    null = np.array(
+        [
+            normalised_excess(*_linked(ranking, member[shuffle_within(strata, rng)], -threshold))
+            for _ in range(PERMUTATIONS)
+        ]
+    )
     estimates = [
         _linked_excess(ranking, member, -threshold, null, context.confidence),
         _linked_patients(ranking, member, -threshold, context.confidence),
@@ -94,37 +98,20 @@ def _patient_distances(similarity: Pixels, patient: Names) -> tuple[Names, Pixel
     return names, -np.maximum.reduceat(similarity[:, order], starts, axis=1)
 
 
-def _excess(ranking: Ranking, member: NDArray[np.bool_], reach: float) -> float:
-    linked = float((ranking.nearest_in(member)[0] < reach).mean())
-    control = float((ranking.nearest_in(~member)[0] < reach).mean())
-    return (linked - control) / (1 - control) if control < 1 else 0.0
+def _linked(ranking: Ranking, member: NDArray[np.bool_], reach: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which images match a member, and which a holdout patient."""
+    return ranking.nearest_in(member)[0] < reach, ranking.nearest_in(~member)[0] < reach
 
 
 def _linked_excess(
     ranking: Ranking, member: NDArray[np.bool_], reach: float, null: FloatArray, confidence: float
 ) -> Estimate:
-    n = len(ranking.distance)
-    to_member, to_holdout = ranking.nearest_in(member)[0] < reach, ranking.nearest_in(~member)[0] < reach
-    linked, control = int(to_member.sum()), int(to_holdout.sum())
-    value = _excess(ranking, member, reach)
-    interval = difference_interval((linked, n), (control, n), confidence)
-    p_value = permutation_p_value(value, null)
-    scale = max(1 - control / n, 1e-9)
-    return Estimate(
-        name="linked_excess",
-        value=value,
-        low=max(interval.low / scale, -1.0),
-        high=min(interval.high / scale, 1.0),
-        null=0.0,
-        n=n,
-        unit="image",
-        worse="higher",
-        detectable=share_detectable(int((to_holdout & ~to_member).sum()), FALSE_IDENTIFICATION_RATE, n, null, p_value),
-        p_value=p_value,
-        method=f"matches at {FALSE_IDENTIFICATION_RATE:.0%} false identifications of strangers; Newcombe interval of "
-        f"the difference to holdout, divided by 1 - control; {len(null)} permutations of patients within centres",
-        note=f"{linked} of {n} released images match a member, {control} a holdout patient",
-    )
+    hits = _linked(ranking, member, reach)
+    what = f"matches at {FALSE_IDENTIFICATION_RATE:.0%} false identifications of strangers; "
+    estimate = image_excess("linked_excess", "", hits, FALSE_IDENTIFICATION_RATE, null, confidence, what)
+    linked, control = (int(side.sum()) for side in hits)
+    note = f"{linked} of {len(hits[0])} released images match a member, {control} a holdout patient"
+    return estimate.model_copy(update={"note": note})
 
 
 def _linked_patients(ranking: Ranking, member: NDArray[np.bool_], reach: float, confidence: float) -> Estimate:
@@ -132,21 +119,8 @@ def _linked_patients(ranking: Ranking, member: NDArray[np.bool_], reach: float, 
         distance, column = ranking.nearest_in(group)
         return len(np.unique(column[distance < reach]))
 
-    found, control = linked(member), linked(~member)
-    n, n_control = int(member.sum()), int((~member).sum())
-    interval = difference_interval((found, n), (control, n_control), confidence)
-    return Estimate(
-        name="linked_patients",
-        value=found / n - control / n_control,
-        low=interval.low,
-        high=interval.high,
-        null=0.0,
-        n=n,
-        unit="patient",
-        worse="higher",
-        method="best match of each released image; Newcombe interval of the difference to holdout patients",
-        note=f"{found} of {n} member patients, {control} of {n_control} holdout patients",
-    )
+    what = "best match of each released image; "
+    return patient_excess("linked_patients", linked(member), linked(~member), member, confidence, what)
 
 
 def _retrieval(similarity: Pixels, truth: Truth, context: Context) -> list[Estimate]:

@@ -10,17 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .context import Context
+from .excess import image_excess, normalised_excess, patient_excess
 from .measured import Measured, Truth, histogram
 from .neighbours import Ranking, rank_patients
 from .record import Estimate, Plot
-from .stats import (
-    Interval,
-    difference_interval,
-    permutation_p_value,
-    proportion_interval,
-    share_detectable,
-    shuffle_within,
-)
+from .stats import permutation_p_value, proportion_interval, shuffle_within
 from .types import FloatArray, Index, MemorizationScores, SpaceDistances
 
 ALPHA = 0.01
@@ -45,11 +39,6 @@ class _Hits:
     member_patient: Index
     holdout_patient: Index
 
-    @property
-    def excess(self) -> float:
-        control = float(self.holdout.mean())
-        return (float(self.member.mean()) - control) / (1 - control) if control < 1 else 0.0
-
 
 def measure_memorization(scores: MemorizationScores, truth: Truth, context: Context) -> Measured:
     """Control-normalised copied share and its companions.
@@ -72,7 +61,7 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     dcr_null = np.empty((PERMUTATIONS, len(spaces)))
     for b in range(PERMUTATIONS):
         permuted = member[shuffle_within(strata, rng)]
-        null[b] = [hits.excess for hits in _hits(spaces, permuted)]
+        null[b] = [normalised_excess(hits.member, hits.holdout) for hits in _hits(spaces, permuted)]
         dcr_null[b] = [_dcr(space, permuted) for space in spaces]
 
     estimates: list[Estimate] = []
@@ -139,50 +128,16 @@ def _hits(spaces: list[_Space], member: NDArray[np.bool_]) -> list[_Hits]:
 
 
 def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) -> Estimate:
-    n = len(hits.member)
-    caught, control = int(hits.member.sum()), int(hits.holdout.sum())
-    interval = _normalised(difference_interval((caught, n), (control, n), confidence), control / n)
-    p_value = permutation_p_value(hits.excess, null)
-    return Estimate(
-        name="copied_share",
-        group=group,
-        value=hits.excess,
-        low=interval.low,
-        high=interval.high,
-        null=0.0,
-        n=n,
-        unit="image",
-        worse="higher",
-        detectable=share_detectable(int((hits.holdout & ~hits.member).sum()), ALPHA, n, null, p_value),
-        p_value=p_value,
-        method="Newcombe interval of the difference to holdout, divided by 1 - control; "
-        f"{len(null)} permutations of patients within centres",
-        note=f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout",
-    )
-
-
-def _normalised(difference: Interval, control: float) -> Interval:
-    scale = max(1 - control, 1e-9)
-    return Interval(max(difference.low / scale, -1.0), min(difference.high / scale, 1.0))
+    estimate = image_excess("copied_share", group, (hits.member, hits.holdout), ALPHA, null, confidence, "")
+    n, caught, control = len(hits.member), int(hits.member.sum()), int(hits.holdout.sum())
+    note = f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout"
+    return estimate.model_copy(update={"note": note})
 
 
 def _exposed(hits: _Hits, member: NDArray[np.bool_], confidence: float) -> Estimate:
     exposed = len(np.unique(hits.member_patient[hits.member]))
     control = len(np.unique(hits.holdout_patient[hits.holdout]))
-    n, n_control = int(member.sum()), int((~member).sum())
-    interval = difference_interval((exposed, n), (control, n_control), confidence)
-    return Estimate(
-        name="exposed_patients",
-        value=exposed / n - control / n_control,
-        low=interval.low,
-        high=interval.high,
-        null=0.0,
-        n=n,
-        unit="patient",
-        worse="higher",
-        method="Newcombe interval of the difference to holdout patients",
-        note=f"{exposed} of {n} member patients, {control} of {n_control} holdout patients",
-    )
+    return patient_excess("exposed_patients", exposed, control, member, confidence, "")
 
 
 def _exact(space: SpaceDistances, member: NDArray[np.bool_], confidence: float) -> Estimate:

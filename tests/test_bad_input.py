@@ -48,7 +48,7 @@ def save(root, rows, drop=()):
 
 
 @pytest.fixture
-def refuse(tmp_path):
+def check_refused(tmp_path):
     """Run an audit of a folder cohort and check how it is refused."""
 
     def check(message, cohort_options=None, **changes):
@@ -92,99 +92,99 @@ def test_a_correct_cohort_is_audited(rows, tmp_path):
     assert not re.search(r"<img[^>]+data:image", (tmp_path / "run" / "report.html").read_text())
 
 
-def test_a_missing_column(rows, tmp_path, refuse):
+def test_a_missing_column(rows, tmp_path, check_refused):
     save(tmp_path / "real", rows, drop=("patient",))
-    refuse("no column 'patient'")
+    check_refused("no column 'patient'")
 
 
-def test_a_listed_file_that_is_missing(rows, tmp_path, refuse):
+def test_a_listed_file_that_is_missing(rows, tmp_path, check_refused):
     save(tmp_path / "real", rows)
     (tmp_path / "real" / rows[3]["file_name"]).unlink()
-    refuse(rows[3]["file_name"].rsplit("/", 1)[1])
+    check_refused(rows[3]["file_name"].rsplit("/", 1)[1])
 
 
-def test_a_truncated_image(rows, tmp_path, refuse):
+def test_a_truncated_image(rows, tmp_path, check_refused):
     save(tmp_path / "real", rows)
     file = tmp_path / "real" / rows[3]["file_name"]
     file.write_bytes(file.read_bytes()[:200])
-    refuse(file.name)
+    check_refused(file.name)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_pixels_that_are_not_numbers(rows, tmp_path, refuse, value):
+def test_pixels_that_are_not_numbers(rows, tmp_path, check_refused, value):
     pixels = np.random.default_rng(0).random((16, 16)).astype(np.float32)
     pixels[3, 3] = value
     np.save(tmp_path / "real" / "images" / "odd.npy", pixels)
     rows[5]["file_name"] = "images/odd.npy"
     save(tmp_path / "real", rows)
-    refuse(r"odd\.npy.*(NaN|nan|finite)")
+    check_refused(r"odd\.npy.*(NaN|nan|finite)")
 
 
-def test_images_of_different_sizes(rows, tmp_path, refuse):
+def test_images_of_different_sizes(rows, tmp_path, check_refused):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 16)).astype(np.uint8)).save(
         tmp_path / "real" / rows[7]["file_name"]
     )
     save(tmp_path / "real", rows, drop=("mask_file_name",))
-    refuse("size")
+    check_refused("size")
 
 
-def test_a_patient_in_two_parts(rows, tmp_path, refuse):
+def test_a_patient_in_two_parts(rows, tmp_path, check_refused):
     for row in rows:
         if row["patient"].endswith("holdout-2"):
             row["patient"] = f"{SECRET}-members-2"
     save(tmp_path / "real", rows)
-    refuse("1 patient is in both 'members' and 'holdout'")
+    check_refused("1 patient is in both 'members' and 'holdout'")
 
 
-def test_a_constant_image(rows, tmp_path, refuse):
+def test_a_constant_image(rows, tmp_path, check_refused):
     Image.fromarray(np.full((16, 16), 900, np.uint16)).save(tmp_path / "real" / rows[0]["file_name"])
     save(tmp_path / "real", rows)
-    refuse("constant")
+    check_refused("constant")
 
 
-def test_an_empty_folder(tmp_path, refuse):
+def test_an_empty_folder(tmp_path, check_refused):
     (tmp_path / "real").mkdir()
-    refuse("metadata.csv")
+    check_refused("metadata.csv")
 
 
-def test_a_folder_that_is_not_there(refuse):
-    refuse("real")
+def test_a_folder_that_is_not_there(check_refused):
+    check_refused("real")
 
 
-def test_no_public_images_for_dfgm(rows, tmp_path, refuse):
+def test_no_public_images_for_dfgm(rows, tmp_path, check_refused):
     save(tmp_path / "real", [row for row in rows if row["split"] != "public"])
-    refuse("generator 'dfgm' needs public images", generator="dfgm")
+    check_refused("generator 'dfgm' needs public images", generator="dfgm")
 
 
-def test_no_masks_for_dfgm(rows, tmp_path, refuse):
+def test_no_masks_for_dfgm(rows, tmp_path, check_refused):
     save(tmp_path / "real", rows, drop=("mask_file_name",))
-    refuse("generator 'dfgm' needs lesion masks", generator="dfgm")
+    check_refused("generator 'dfgm' needs lesion masks", generator="dfgm")
 
 
-def test_no_reserve_patients_for_copycat(rows, tmp_path, refuse):
+def test_no_reserve_patients_for_copycat(rows, tmp_path, check_refused):
     save(tmp_path / "real", [row for row in rows if row["split"] != "reserve"])
-    refuse("generator 'copycat' needs reserve patients")
+    check_refused("generator 'copycat' needs reserve patients")
 
 
-def test_a_split_too_small_for_the_attack(tmp_path, refuse):
+def test_a_split_too_small_for_the_attack(tmp_path, check_refused):
     save(tmp_path / "real", write_cohort(tmp_path / "real", per_part=3))
-    refuse("attack 'siamese' needs at least 8 reference patients, the cohort has 3", attacks=["siamese"])
+    check_refused("attack 'siamese' needs at least 8 reference patients, the cohort has 3", attacks=["siamese"])
 
 
-def test_synthetic_images_of_another_size(rows, tmp_path, refuse):
+def test_synthetic_images_of_another_size(rows, tmp_path, check_refused):
     save(tmp_path / "real", rows)
     (tmp_path / "synthetic").mkdir()
     for i in range(3):
         pixels = np.random.default_rng(i).integers(0, 255, (24, 24)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / "synthetic" / f"{i}.png")
-    refuse("24", generator={"name": "folder", "options": {"path": str(tmp_path / "synthetic")}})
+    check_refused("24", generator={"name": "folder", "options": {"path": str(tmp_path / "synthetic")}})
 
 
-def test_a_generator_folder_that_is_empty_or_missing(rows, tmp_path, refuse):
+def test_a_generator_folder_that_is_empty_or_missing(rows, tmp_path, check_refused):
     save(tmp_path / "real", rows)
-    refuse("synthetic", generator={"name": "folder", "options": {"path": str(tmp_path / "synthetic")}})
+    check_refused("synthetic", generator={"name": "folder", "options": {"path": str(tmp_path / "synthetic")}})
     (tmp_path / "synthetic").mkdir()
-    refuse("synthetic", generator={"name": "folder", "options": {"path": str(tmp_path / "synthetic")}})
+    check_refused("synthetic", generator={"name": "folder", "options": {"path": str(tmp_path / "synthetic")}})
 
 
 def test_on_the_command_line_it_is_exit_code_2(rows, tmp_path, command):

@@ -20,7 +20,7 @@ def context(where, seed=0) -> Context:
     return Context(seed=seed, path=("cohort", "real"), folder=where / "stage")
 
 
-def refusal(call, *words) -> str:
+def check_refusal(call, *words) -> str:
     with pytest.raises(BadInputError) as caught:
         call()
     message = str(caught.value)
@@ -53,12 +53,14 @@ def test_each_patient_is_as_likely_to_be_a_member():
 
 
 def test_too_few_patients_says_how_many_are_needed():
-    refusal(lambda: split_patients([("", 0)] * 5, SHARES, np.random.default_rng(0), "x"), "5 patients", "at least 14")
+    check_refusal(
+        lambda: split_patients([("", 0)] * 5, SHARES, np.random.default_rng(0), "x"), "5 patients", "at least 14"
+    )
     assert split_patients([("", 0)] * 14, SHARES, np.random.default_rng(0), "x")
 
 
 def test_shares_above_one_are_refused():
-    refusal(lambda: Shares(0.5, 0.5, 0.25, 0).counts(100, "x"), "1.25")
+    check_refusal(lambda: Shares(0.5, 0.5, 0.25, 0).counts(100, "x"), "1.25")
 
 
 # --- folder
@@ -148,53 +150,55 @@ def test_colour_and_size(data):
 def test_images_of_different_sizes_need_size(data):
     where, rows = data
     Image.fromarray(picture(0, size=30)).save(where / "39.png")
-    refusal(lambda: read(where, rows), "24x24", "30x30", "39.png", "size")
+    check_refusal(lambda: read(where, rows), "24x24", "30x30", "39.png", "size")
 
 
 def test_a_missing_list_or_folder_is_named(tmp_path):
-    refusal(lambda: folder(context(tmp_path), path=tmp_path / "none"), "does not exist")
+    check_refusal(lambda: folder(context(tmp_path), path=tmp_path / "none"), "does not exist")
     (tmp_path / "file").touch()
-    refusal(lambda: folder(context(tmp_path), path=tmp_path / "file"), "not a folder")
-    refusal(lambda: folder(context(tmp_path), path=tmp_path), "no metadata.csv")
+    check_refusal(lambda: folder(context(tmp_path), path=tmp_path / "file"), "not a folder")
+    check_refusal(lambda: folder(context(tmp_path), path=tmp_path), "no metadata.csv")
     (tmp_path / "metadata.csv").write_text("file_name,patient\n")
-    refusal(lambda: folder(context(tmp_path), path=tmp_path), "no images")
+    check_refusal(lambda: folder(context(tmp_path), path=tmp_path), "no images")
 
 
 def test_a_missing_column_names_those_there_are(data):
     where, rows = data
     rows = [{"file_name": row["file_name"], "person": row["patient"]} for row in rows]
-    refusal(lambda: read(where, rows), "'patient'", "columns: file_name, person")
+    check_refusal(lambda: read(where, rows), "'patient'", "columns: file_name, person")
 
 
 def test_a_spoilt_image_or_mask_is_named(data):
     where, rows = data
     (where / "m.png").write_text("no image")
-    refusal(lambda: read(where, [row | {"mask_file_name": "m.png"} for row in rows]), "m.png cannot be read")
+    check_refusal(lambda: read(where, [row | {"mask_file_name": "m.png"} for row in rows]), "m.png cannot be read")
     (where / "5.png").write_bytes((where / "5.png").read_bytes()[:200])
-    refusal(lambda: read(where, rows), "cohort 'folder': 5.png cannot be read")
+    check_refusal(lambda: read(where, rows), "cohort 'folder': 5.png cannot be read")
 
 
 def test_bad_rows_are_refused(data):
     where, rows = data
-    refusal(lambda: read(where, [rows[0] | {"file_name": "x.png"}, *rows[1:]]), "x.png", "missing")
-    refusal(lambda: read(where, [rows[0] | {"file_name": "../out.png"}, *rows[1:]]), "outside")
-    refusal(lambda: read(where, [rows[0] | {"patient": ""}, *rows[1:]]), "without 'patient'", "line 2")
-    refusal(lambda: read(where, [rows[1], *rows[1:]]), "1.png twice")
-    refusal(lambda: read(where, rows[:6]), "3 patients", "at least 14")
-    refusal(lambda: read(where, [row | {"split": "train"} for row in rows]), "'train'", "members, holdout")
-    refusal(lambda: read(where, [row | {"split": "members"} for row in rows]), "holdout")
+    check_refusal(lambda: read(where, [rows[0] | {"file_name": "x.png"}, *rows[1:]]), "x.png", "missing")
+    check_refusal(lambda: read(where, [rows[0] | {"file_name": "../out.png"}, *rows[1:]]), "outside")
+    check_refusal(lambda: read(where, [rows[0] | {"patient": ""}, *rows[1:]]), "without 'patient'", "line 2")
+    check_refusal(lambda: read(where, [rows[1], *rows[1:]]), "1.png twice")
+    check_refusal(lambda: read(where, rows[:6]), "3 patients", "at least 14")
+    check_refusal(lambda: read(where, [row | {"split": "train"} for row in rows]), "'train'", "members, holdout")
+    check_refusal(lambda: read(where, [row | {"split": "members"} for row in rows]), "holdout")
 
 
 def test_a_patient_in_two_splits_is_counted_not_named(data):
     where, rows = data
     parts = ("members", "holdout", "reference")
-    refusal(lambda: read(where, [row | {"split": parts[i % 3]} for i, row in enumerate(rows)]), "patients are in both")
+    check_refusal(
+        lambda: read(where, [row | {"split": parts[i % 3]} for i, row in enumerate(rows)]), "patients are in both"
+    )
 
 
 def test_a_mask_of_another_size_is_refused(data):
     where, rows = data
     Image.fromarray(np.ones((9, 9), np.uint8)).save(where / "m.png")
-    refusal(lambda: read(where, [row | {"mask_file_name": "m.png"} for row in rows]), "mask (9, 9)")
+    check_refusal(lambda: read(where, [row | {"mask_file_name": "m.png"} for row in rows]), "mask (9, 9)")
 
 
 # --- nifti
@@ -286,7 +290,7 @@ def test_a_truncated_volume_is_named(volumes, tmp_path):
         (volumes / kind / "secret3.nii.gz").rename(volumes / kind / "case3.nii.gz")
     path = volumes / "images" / "case3.nii.gz"
     path.write_bytes(path.read_bytes()[:900])
-    refusal(lambda: nifti(context(tmp_path), path=volumes), "case3.nii.gz", "cannot be read")
+    check_refusal(lambda: nifti(context(tmp_path), path=volumes), "case3.nii.gz", "cannot be read")
 
 
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (None, "constant")])
@@ -299,18 +303,18 @@ def test_a_spoilt_volume_is_named(volumes, tmp_path, value, word):
     else:
         array[4, 4, 4] = value
     save(volumes / "images" / "case3.nii.gz", array)
-    refusal(lambda: nifti(context(tmp_path), path=volumes), "case3.nii.gz", word)
+    check_refusal(lambda: nifti(context(tmp_path), path=volumes), "case3.nii.gz", word)
 
 
 def test_a_layout_that_is_not_there_is_refused(volumes, tmp_path):
-    refusal(lambda: nifti(context(tmp_path), path=tmp_path / "none"), "does not exist")
-    refusal(lambda: nifti(context(tmp_path), path=tmp_path), "images/")
+    check_refusal(lambda: nifti(context(tmp_path), path=tmp_path / "none"), "does not exist")
+    check_refusal(lambda: nifti(context(tmp_path), path=tmp_path), "images/")
     (tmp_path / "imagesTr").mkdir()
-    refusal(lambda: nifti(context(tmp_path), path=tmp_path), "holds no volume")
+    check_refusal(lambda: nifti(context(tmp_path), path=tmp_path), "holds no volume")
     save(volumes / "images" / "case.nii.gz", np.ones((4, 4, 4), np.uint8))
-    refusal(lambda: nifti(context(tmp_path), path=volumes), "1 of 15 images have no mask")
+    check_refusal(lambda: nifti(context(tmp_path), path=volumes), "1 of 15 images have no mask")
     save(volumes / "labels" / "case.nii.gz", np.ones((4, 4, 5), np.uint8))
-    refusal(lambda: nifti(context(tmp_path), path=volumes), "(4, 4, 4)", "(4, 4, 5)")
+    check_refusal(lambda: nifti(context(tmp_path), path=volumes), "(4, 4, 4)", "(4, 4, 5)")
 
 
 @pytest.mark.skipif(not HIPPOCAMPUS.is_dir(), reason="the hippocampus volumes are not on this machine")

@@ -1,0 +1,86 @@
+"""Shares beyond a control: what members suffer that as many holdout patients do not."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .record import Estimate
+from .stats import difference_interval, permutation_p_value, share_detectable
+from .types import FloatArray
+
+
+def normalised_excess(member: NDArray[np.bool_], holdout: NDArray[np.bool_]) -> float:
+    """(share - control) / (1 - control), the form of Anonymeter (Giomi et al., PoPETs 2023); 0 where control is all."""
+    control = float(holdout.mean())
+    return (float(member.mean()) - control) / (1 - control) if control < 1 else 0.0
+
+
+def image_excess(
+    name: str,
+    group: str,
+    hits: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    floor: float,
+    null: FloatArray,
+    confidence: float,
+    what: str,
+) -> Estimate:
+    """The share of released images that hit a member, beyond the share that hit a holdout patient.
+
+    Args:
+        name: of the estimate.
+        group: of the estimate.
+        hits: ``(n,)`` whether each image hits a member, and whether it hits a holdout patient.
+        floor: the false hit rate that the threshold was set for.
+        null: the excess under permuted membership.
+        confidence: e.g. 0.95.
+        what: what a hit is, for ``method``.
+    """
+    member, holdout = hits
+    n, caught, control = len(member), int(member.sum()), int(holdout.sum())
+    value = normalised_excess(member, holdout)
+    interval = difference_interval((caught, n), (control, n), confidence)
+    scale = max(1 - control / n, 1e-9)
+    p_value = permutation_p_value(value, null)
+    return Estimate(
+        name=name,
+        group=group,
+        value=value,
+        low=max(interval.low / scale, -1.0),
+        high=min(interval.high / scale, 1.0),
+        null=0.0,
+        n=n,
+        unit="image",
+        worse="higher",
+        detectable=share_detectable(int((holdout & ~member).sum()), floor, n, null, p_value),
+        p_value=p_value,
+        method=f"{what}Newcombe interval of the difference to holdout, divided by 1 - control; "
+        f"{len(null)} permutations of patients within centres",
+    )
+
+
+def patient_excess(
+    name: str, exposed: int, control: int, member: NDArray[np.bool_], confidence: float, what: str
+) -> Estimate:
+    """The share of member patients exposed, minus the share of holdout patients.
+
+    Args:
+        name: of the estimate.
+        exposed: member patients exposed.
+        control: holdout patients exposed.
+        member: ``(p,)`` which patients are members.
+        confidence: e.g. 0.95.
+        what: what being exposed is, for ``method``.
+    """
+    n, n_control = int(member.sum()), int((~member).sum())
+    interval = difference_interval((exposed, n), (control, n_control), confidence)
+    return Estimate(
+        name=name,
+        value=exposed / n - control / n_control,
+        low=interval.low,
+        high=interval.high,
+        null=0.0,
+        n=n,
+        unit="patient",
+        worse="higher",
+        method=f"{what}Newcombe interval of the difference to holdout patients",
+        note=f"{exposed} of {n} member patients, {control} of {n_control} holdout patients",
+    )
