@@ -49,12 +49,21 @@ def test_copies_of_a_patient_are_linked_to_that_patient(trained):
     assert roc_auc_score(own.ravel(), scores.similarity.ravel()) > 0.95
 
 
-def test_the_score_is_a_weighted_sum_of_absolute_differences_and_symmetric(trained):
+def test_no_image_is_more_alike_to_another_than_to_its_exact_copy(trained):
+    scores, samples, candidates, _ = trained
+    for row in range(len(samples)):
+        assert scores.similarity[row].argmax() == row
+    # a copy is recognised however many strangers search the same gallery
+    assert np.diag(scores.similarity[:, : len(samples)]).min() >= scores.strangers.max()
+
+
+def test_the_score_falls_with_a_weighted_sum_of_absolute_differences_and_is_symmetric(trained):
     network = Verifier(1, 8)
     pixels = trained[1].pixels
     with torch.no_grad():
         e = network(torch.from_numpy(pixels.copy()))
-        expected = torch.stack([network.head((x - e).abs())[:, 0] for x in e])
+        weight = torch.log1p(network.weight.exp())
+        expected = torch.stack([network.bias - ((x - e).abs() * weight).sum(1) for x in e])
     found = network.scores(pixels, pixels, "cpu")
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
     np.testing.assert_allclose(found, found.T, atol=1e-6)
