@@ -50,7 +50,7 @@ def test_copies_of_a_patient_are_linked_to_that_patient(trained):
 
 
 def test_no_image_is_more_alike_to_another_than_to_its_exact_copy(trained):
-    scores, samples, candidates, _ = trained
+    scores, samples, _, _ = trained
     for row in range(len(samples)):
         assert scores.similarity[row].argmax() == row
     # a copy is recognised however many strangers search the same gallery
