@@ -73,8 +73,8 @@ class Dfgm:
         autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 60,
         shared_steps: Annotated[
             int, Field(ge=1, le=1_000_000, description="steps on public images before the centres part")
-        ] = 600,
-        steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 200,
+        ] = 450,
+        steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 150,
         batch: Annotated[int, Field(ge=1, le=1024, description="windows in a step")] = 24,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of all models")] = 2e-3,
         channels: Annotated[

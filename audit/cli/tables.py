@@ -26,7 +26,7 @@ def print_record(record: AuditRecord, folder: Path) -> None:
         table.add_column(title, justify="right" if title in {"null", "detects"} else "left", overflow="fold")
     for finding in record.findings:
         table.add_section()
-        state = "" if finding.status == "ok" else f"[yellow]{finding.status}[/yellow]: {escape(finding.reason)}"
+        state = "" if finding.status == "ok" else f"[yellow]{finding.status}[/yellow], see below"
         table.add_row(f"[bold]{escape(finding.plugin)}[/bold] [dim]{finding.family}[/dim]", state)
         for estimate in (e for e in finding.estimates if _headline(e, finding.estimates)):
             table.add_row(*_cells(estimate))
@@ -34,6 +34,8 @@ def print_record(record: AuditRecord, folder: Path) -> None:
     console.print(
         "null: without a leak; detects: smallest value found with 80% power at 5% false alarms\n", style="dim"
     )
+    for finding in (f for f in record.findings if f.status != "ok"):
+        console.print(f"  [yellow]{finding.status:<12}[/yellow] {escape(f'{finding.plugin}: {finding.reason}')}")
     for rule in record.verdict.rules:
         color = COLORS[rule.outcome]
         console.print(f"  [{color}]{rule.outcome:<12}[/{color}] {escape(rule.name)}: {escape(rule.reason)}")
