@@ -1,5 +1,7 @@
 """``privbench list``: which plugins there are."""
 
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -30,19 +32,16 @@ def list_plugins(
 
         typer.echo(TypeAdapter(list[Entry]).dump_json(found, indent=1).decode())
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
-    for title in ("kind", "name", "what it does"):
-        table.add_column(title, overflow="fold", no_wrap=title != "what it does")
+    # Plain text: loading a table library would take a fifth of this command's time.
+    width = max((len(entry.name) for entry in found), default=0)
     before = ""
     for entry in found:
+        if entry.kind != before:
+            typer.echo(f"{'' if not before else chr(10)}{entry.kind}s")
+            before = entry.kind
         origin = "" if entry.origin == "built-in" else f" ({entry.origin})"
-        if before and entry.kind != before:
-            table.add_section()
-        table.add_row(entry.kind if entry.kind != before else "", entry.name, entry.summary + origin)
-        before = entry.kind
-    Console().print(table)
-    typer.echo("options of one: privbench show NAME")
+        lines = wrap(entry.summary + origin, max(30, get_terminal_size().columns - width - 4)) or [""]
+        typer.echo(f"  {entry.name:<{width}}  {lines[0]}")
+        for line in lines[1:]:
+            typer.echo(f"  {'':<{width}}  {line}")
+    typer.echo("\noptions of one: privbench show NAME")
