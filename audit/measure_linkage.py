@@ -13,6 +13,7 @@ from .stats import (
     bootstrap,
     chance_map_at_r,
     permutation_p_value,
+    proportion_interval,
     roc_auc,
     shuffle_within,
 )
@@ -44,6 +45,10 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
 
     strangers = np.concatenate([scores.strangers[:, side].max(axis=1) for side in (truth.member, ~truth.member)])
     threshold = float(np.quantile(strangers, 1 - FALSE_IDENTIFICATION_RATE, method="higher"))
+    power += [_recall(pairs, threshold, context.confidence) for pairs in scores.power]
+    if max(e.low or 0.0 for e in power if e.name == "verifier_recall") <= FALSE_IDENTIFICATION_RATE:
+        reason = "at the threshold for linkage the verifier recognises hardly a real pair or altered copy"
+        return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
     names, distance = _patient_distances(scores.similarity, truth.candidates.patient)
     member, strata = truth.of_patients(names)
     ranking = rank_patients(distance)
@@ -88,6 +93,24 @@ def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
         unit="pair",
         worse="none",
         method="real pairs of unseen patients; bootstrap of patients, 200 resamples",
+    )
+
+
+def _recall(pairs: PairScores, threshold: float, confidence: float) -> Estimate:
+    """The share of pairs of one patient that would be linked: ranking pairs is not yet finding one in a gallery."""
+    found, n = int((pairs.same > threshold).sum()), len(pairs.same)
+    interval = proportion_interval(found, n, confidence)
+    return Estimate(
+        name="verifier_recall",
+        group=pairs.name,
+        value=found / n,
+        low=interval.low,
+        high=interval.high,
+        null=FALSE_IDENTIFICATION_RATE,
+        n=n,
+        unit="pair",
+        worse="none",
+        method="real pairs of one unseen patient above the threshold for linkage; Clopper-Pearson over pairs",
     )
 
 

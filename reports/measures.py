@@ -151,6 +151,13 @@ MEASURES = {
         "{value} times out of 100; a coin toss gives {null}.",
         primary=True,
     ),
+    "verifier_recall": Measure(
+        "Pairs the verifier would link",
+        "share",
+        "Of real pairs, or altered copies, of one unseen person: how many score above the threshold that is used to "
+        "link released images. It says nothing about the generator.",
+        "Of pairs that do show one person, the model would link {value}; of strangers {null}.",
+    ),
     "dice": Measure(
         "Dice overlap",
         "score",

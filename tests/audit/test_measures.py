@@ -187,6 +187,18 @@ def test_a_verifier_without_power_gives_no_finding():
     assert {e.name for e in measured.estimates} == {"verifier_auc"}
 
 
+def test_a_verifier_that_ranks_pairs_but_misses_copies_in_a_gallery_gives_no_finding():
+    truth, points, _, _, released = world(0, 0.2)
+    owners = np.arange(100).astype(str)
+    # real pairs lie above impostor pairs, but strangers find something still more alike in the gallery
+    pairs = PairScores("unseen patients", np.full(100, 0.6), np.full(100, 0.4), owners, owners)
+    strangers = np.full((50, len(points)), 0.9, dtype=np.float32)
+    scores = LinkageScores(-cdist(released, points).astype(np.float32), strangers, (pairs,))
+    measured = measure_linkage(scores, truth, Context())
+    assert "hardly a real pair" in measured.invalid
+    assert {e.name for e in measured.estimates} == {"verifier_auc", "verifier_recall"}
+
+
 def test_fresh_images_are_not_linked():
     found = named(linkage(0.0), "linked_excess")
     assert found.low < 0 < found.high
