@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 
 class Model(BaseModel):
@@ -42,6 +42,9 @@ class AuditSpec(Model):
     seed: int = Field(default=0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    certificate: Literal["none", "light", "thorough"] | None = Field(
+        default=None, description="how closely power is measured with planted leaks; None: light at quick, else thorough"
+    )
 
 
 class Estimate(Model):
@@ -81,11 +84,11 @@ class Plot(Model):
     """Aggregated data for one figure; never one point a patient.
 
     For ``roc`` x is the false and y the true positive rate; for ``histogram`` x are bin edges (one more than y) and y
-    shares of the whole; for ``bars`` x is the position of each series' group.
+    shares of the whole; for ``power`` x is the planted share and y the share of audits that detect it.
     """
 
     name: str
-    kind: Literal["roc", "histogram"]
+    kind: Literal["roc", "histogram", "power"]
     x_label: str
     y_label: str
     series: tuple[Series, ...]
@@ -103,11 +106,15 @@ Status = Literal["ok", "skipped", "invalid", "error"]
 
 
 class Finding(Model):
-    """What one plugin found, or why it did not."""
+    """What one plugin, or one check of the comparison's fairness, found, or why it did not.
+
+    A check (kind ``check``, family ``validity``) that fails has status ``invalid``; so have the attacks' findings that
+    depend on it.
+    """
 
     plugin: str
-    kind: Literal["attack", "metric"]
-    family: str = Field(description="memorization, membership, reidentification or utility")
+    kind: Literal["check", "attack", "metric"]
+    family: str = Field(description="validity, memorization, membership, reidentification or utility")
     summary: str = Field(description="the plugin's one-line description")
     paper: str = ""
     access: str
@@ -170,7 +177,7 @@ class Provenance(Model):
 class AuditRecord(Model):
     """One audit: what was asked, what it rested on, what came out, what it means."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     spec: AuditSpec
     simulated: bool = Field(description="the cohort shows no real person")
     releases_real: bool = Field(description="the samples are real images: a known-answer generator")

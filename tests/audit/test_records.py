@@ -40,7 +40,7 @@ def test_an_old_record_loads(path):
 
 def test_a_record_is_written_as_it_was_read(path, content):
     record = load_record(path)
-    assert json.loads(record.model_dump_json()) == content
+    assert json.loads(record.model_dump_json(exclude_unset=True)) == content
     assert AuditRecord.model_validate_json(record.model_dump_json()) == record
 
 
