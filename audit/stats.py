@@ -233,6 +233,22 @@ def permutation_p_value(observed: float, null: FloatArray) -> float:
     return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
 
 
+def holm(p_values: FloatArray) -> FloatArray:
+    """Holm's adjusted p-values, in the order given (Scandinavian Journal of Statistics 6, 1979).
+
+    Rejecting where they are at most alpha accuses wrongly, among all the hypotheses together, with probability at
+    most alpha, however the tests depend on one another.
+
+    Args:
+        p_values: ``(k,)`` in [0, 1]; k may be 0.
+    """
+    k = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(k)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(k, 0, -1)), 1.0)
+    return adjusted
+
+
 def chance_map_at_r(gallery: int, relevant: int) -> float:
     """Expected mAP@R of a random ranking: ``relevant`` = R matches among ``gallery`` = N images.
 

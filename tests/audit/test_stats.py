@@ -113,6 +113,18 @@ def test_smallest_detectable_auc_is_found_with_eighty_percent_power():
     assert 0.72 <= np.mean(found) <= 0.88
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12).map(np.array))
+@settings(max_examples=100, deadline=None)
+def test_holm_agrees_with_statsmodels(p_values):
+    from statsmodels.stats.multitest import multipletests
+
+    np.testing.assert_allclose(stats.holm(p_values), multipletests(p_values, method="holm")[1], atol=1e-12, rtol=0)
+
+
+def test_holm_of_no_hypothesis_is_empty():
+    assert stats.holm(np.empty(0)).shape == (0,)
+
+
 def test_chance_map_at_r_is_the_mean_over_random_rankings():
     rng = np.random.default_rng(0)
     gallery, relevant = 12, 3
