@@ -7,11 +7,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from ..audit.alteration import Alteration, altered, mixed, partners, pasted
 from ..audit.context import Context
 from ..audit.errors import BadInputError
 from ..audit.plugin import generator
 from ..audit.types import ImageSet, Index, TrainingData, concatenate
-from .alter import Alteration, altered, pasted
 from .real import released, reserve_of, spread
 
 
@@ -29,7 +29,10 @@ class Copycat:
         leak: Annotated[float, Field(ge=0, le=1, description="share of the samples that are member images")] = 0.2,
         alter: Annotated[
             Alteration,
-            Field(description="what is done to a copy; foreground: only its lesion, pasted on another patient's image"),
+            Field(
+                description="what is done to a copy; foreground: only its lesion, pasted on another patient's image; "
+                "mixture: the mean of two patients' images"
+            ),
         ] = "none",
         strength: Annotated[
             float,
@@ -37,7 +40,8 @@ class Copycat:
                 gt=0,
                 le=4,
                 description="factor on the alteration: 1 is noise of sigma 0.05, shifts up to 3 pixels, gamma up to "
-                "2^0.35 with gain 1±0.15 and offset ±0.05, rotations up to 8 degrees; foreground ignores it",
+                "2^0.35 with gain 1±0.15 and offset ±0.05, rotations up to 8 degrees, deformations by 1.5 pixels on "
+                "average; foreground and mixture ignore it",
             ),
         ] = 1.0,
     ) -> None:
@@ -49,9 +53,15 @@ class Copycat:
         """Learn nothing; only make sure that there is what the options need.
 
         Raises:
-            BadInputError: without reserve patients; for ``foreground`` also without a member's lesion.
+            BadInputError: without reserve patients; for ``foreground`` also without a member's lesion, for ``mixture``
+                with one member only.
         """
         reserve_of(data, "copycat")
+        if self.alter == "mixture" and len(data.members.patients) < 2:
+            raise BadInputError(
+                "generator 'copycat': alter=mixture needs two member patients, there is one\n"
+                "choose a larger cohort, or another alter"
+            )
         self._copyable(data)
 
     def sample(self, n: int | None, data: TrainingData, model: Path, context: Context) -> ImageSet:  # noqa: ARG002
@@ -75,7 +85,10 @@ class Copycat:
         )
         drawn = reserve.take(spread(reserve.patient, self._drawn(wanted, data), context.rng("fresh")))
         copies = data.members.take(where)
-        if self.alter != "foreground":
+        if self.alter == "mixture":
+            others = partners(data.members.patient, where, context.rng("partners"))
+            copies = mixed(copies, data.members.take(others))
+        elif self.alter != "foreground":
             copies = altered(copies, self.alter, self.strength, context.rng("alter"))
         elif data.public is not None:
             behind = spread(data.public.patient, count, context.rng("background"))
@@ -103,6 +116,6 @@ class Copycat:
         if not len(found):
             raise BadInputError(
                 "generator 'copycat': alter=foreground, but no member image has a lesion in its mask\n"
-                "choose a cohort with masks, or another alter: none, noise, shift, intensity, rotate"
+                "choose a cohort with masks, or another alter: none, noise, shift, intensity, rotate, elastic, mixture"
             )
         return found

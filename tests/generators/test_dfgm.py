@@ -9,10 +9,10 @@ import pytest
 import torch
 from scipy import ndimage
 
+from privbench.audit.blend import feather
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators.blend import feather
 from privbench.generators.dfgm import Dfgm
 from privbench.generators.foreground import blend, cut, paste, place, radius, tissue_of, turned
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from privbench.audit.alteration import CHANGES
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators.alter import CHANGES
 from privbench.generators.copycat import Copycat
 from privbench.generators.fresh import Fresh
 
-ALTERATIONS = ["none", "noise", "shift", "intensity", "rotate", "foreground"]
+ALTERATIONS = ["none", "noise", "shift", "intensity", "rotate", "elastic", "foreground", "mixture"]
 
 
 def rows(images: ImageSet) -> set[bytes]:
@@ -81,6 +81,30 @@ def test_an_altered_copy_is_no_member_image_but_nearer_to_its_own_than_to_any_ot
         for i in copied:
             distance = np.linalg.norm(flat - samples.pixels[i].reshape(-1), axis=1)
             assert data.members.patient[distance.argmin()] == samples.source[i]
+
+
+def test_a_deformation_moves_points_by_the_stated_distance_and_neighbours_alike() -> None:
+    y, x = np.mgrid[:64, :64].astype(np.float32)
+    mean = []
+    for seed in range(20):
+        moved = [CHANGES["elastic"](axis[None], None, 1.0, np.random.default_rng(seed))[0][0] for axis in (y, x)]
+        step = np.stack([moved[0] - y, moved[1] - x])[:, 8:-8, 8:-8]  # inside, where no edge is repeated
+        mean.append(np.hypot(*step).mean())
+        assert np.abs(np.diff(step, axis=1)).max() < 1, "no fold"
+    assert np.mean(mean) == pytest.approx(1.5, rel=0.15)
+
+
+def test_a_mixture_is_the_mean_of_two_members(data: TrainingData, context: Context) -> None:
+    samples = drawn(Copycat(leak=0.25, alter="mixture"), 40, data, context)
+    for i in np.flatnonzero(samples.source != ""):
+        own = data.members.pixels[data.members.patient == samples.source[i]]
+        others = data.members.pixels[data.members.patient != samples.source[i]]
+        gaps = [np.abs(2 * samples.pixels[i] - mine - others).max(axis=(1, 2, 3)).min() for mine in own]
+        assert min(gaps) < 1e-6
+    with pytest.raises(BadInputError, match="two member patients"):
+        Copycat(alter="mixture").fit(
+            replace(data, members=data.members.take(data.members.patient == data.members.patient[0])), context
+        )
 
 
 def test_noise_has_the_stated_size(data: TrainingData) -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from ..audit.types import Pixels
+from .types import Pixels
 
 
 def feather(mask: NDArray[Any], margin: float, soft: float) -> Pixels:
@@ -20,6 +19,8 @@ def feather(mask: NDArray[Any], margin: float, soft: float) -> Pixels:
     Returns:
         ``(*spatial)`` float32 in [0, 1]; all 0 for an empty mask.
     """
+    from scipy import ndimage
+
     if not np.any(mask):
         return np.zeros(mask.shape, np.float32)
     distance = np.asarray(ndimage.distance_transform_edt(mask == 0), np.float32)

@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from ..audit.types import ImageSet, Masks, Pixels
 from .blend import feather, over
+from .types import ImageSet, Index, Masks, Names, Pixels
 
-Alteration = Literal["none", "noise", "shift", "intensity", "rotate", "foreground"]
+Alteration = Literal["none", "noise", "shift", "intensity", "rotate", "elastic", "foreground", "mixture"]
 
 NOISE_SIGMA = 0.05
 SHIFT_PIXELS = 3
 ROTATION_DEGREES = 8.0
 GAMMA_OCTAVES, GAIN, OFFSET = 0.35, 0.15, 0.05
+ELASTIC_PIXELS, ELASTIC_SMOOTHNESS = 1.5, 8.0
 FOREGROUND_MARGIN, FOREGROUND_EDGE = 2.0, 2.0
 
 One = tuple[Pixels, Masks | None]
@@ -29,6 +29,8 @@ def noise(pixels: Pixels, mask: Masks | None, strength: float, rng: np.random.Ge
 
 def shift(pixels: Pixels, mask: Masks | None, strength: float, rng: np.random.Generator) -> One:
     """A move by whole pixels, up to ``3 * strength`` along each axis and never by nothing; edges are repeated."""
+    from scipy import ndimage
+
     most = max(1, round(SHIFT_PIXELS * strength))
     step = np.zeros(pixels.ndim - 1, np.int64)
     while not step.any():
@@ -48,6 +50,8 @@ def intensity(pixels: Pixels, mask: Masks | None, strength: float, rng: np.rando
 
 def rotate(pixels: Pixels, mask: Masks | None, strength: float, rng: np.random.Generator) -> One:
     """A turn in the last two axes by a quarter to the whole of ``8 * strength`` degrees, either way."""
+    from scipy import ndimage
+
     angle = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.25, 1.0) * ROTATION_DEGREES * strength)
 
     def turned(array: NDArray[Any], order: int) -> NDArray[Any]:
@@ -56,11 +60,32 @@ def rotate(pixels: Pixels, mask: Masks | None, strength: float, rng: np.random.G
     return turned(pixels, 1), None if mask is None else turned(mask, 0)
 
 
+def elastic(pixels: Pixels, mask: Masks | None, strength: float, rng: np.random.Generator) -> One:
+    """A smooth deformation: every point moves, by ``1.5 * strength`` pixels on average, neighbours alike.
+
+    The field is white noise smoothed by a Gaussian of an eighth of the image's side (Simard et al. 2003).
+    """
+    from scipy import ndimage
+
+    spatial = pixels.shape[1:]
+    smooth = [side / ELASTIC_SMOOTHNESS for side in spatial]
+    field = np.stack([ndimage.gaussian_filter(rng.standard_normal(spatial), smooth) for _ in spatial])
+    field *= ELASTIC_PIXELS * strength / np.sqrt(np.square(field).sum(axis=0)).mean()
+    where = np.indices(spatial) + field
+
+    def bent(array: NDArray[Any], order: int) -> NDArray[Any]:
+        return np.asarray(ndimage.map_coordinates(array, where, order=order, mode="nearest"))
+
+    channels = np.stack([bent(channel, 1) for channel in pixels])
+    return channels, None if mask is None else bent(mask, 0)
+
+
 CHANGES: dict[str, Callable[[Pixels, Masks | None, float, np.random.Generator], One]] = {
     "noise": noise,
     "shift": shift,
     "intensity": intensity,
     "rotate": rotate,
+    "elastic": elastic,
 }
 
 
@@ -95,3 +120,27 @@ def pasted(copies: ImageSet, backgrounds: ImageSet) -> ImageSet:
     assert copies.mask is not None
     alpha = np.stack([feather(m, FOREGROUND_MARGIN, FOREGROUND_EDGE) for m in copies.mask])[:, None]
     return replace(copies, pixels=over(copies.pixels, backgrounds.pixels, alpha))
+
+
+def mixed(copies: ImageSet, others: ImageSet) -> ImageSet:
+    """The mean of each copy and an image of another patient; label and mask are the copy's.
+
+    Args:
+        copies: images.
+        others: as many images of other patients.
+    """
+    return replace(copies, pixels=(copies.pixels + others.pixels) / 2)
+
+
+def partners(patient: Names, chosen: Index, rng: np.random.Generator) -> Index:
+    """For each of the ``chosen`` positions a random position of another patient.
+
+    Raises:
+        ValueError: if there is one patient only.
+    """
+    found = rng.integers(0, len(patient), len(chosen))
+    if len(chosen) and len(np.unique(patient)) < 2:
+        raise ValueError("a mixture needs images of two patients")
+    while (same := patient[found] == patient[chosen]).any():
+        found[same] = rng.integers(0, len(patient), int(same.sum()))
+    return found
