@@ -1,11 +1,14 @@
 """The small convolutional network of the attacks that learn: sized for a CPU and 64 pixels."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..audit.context import Arrays, Context
 from ..audit.types import ImageSet, Pixels
 
 SIDE = 64
@@ -55,6 +58,32 @@ def vectors_of(network: nn.Module, pixels: Pixels, device: str, block: int = 512
             network(torch.from_numpy(np.array(pixels[i : i + block])).to(device)) for i in range(0, len(pixels), block)
         ]
     return torch.cat(parts)
+
+
+def keep_weights(
+    network: nn.Module,
+    train: Callable[[], None],
+    context: Context,
+    name: str,
+    *inputs: ImageSet | str | float,
+) -> None:
+    """Train ``network`` in place, or give it the weights that it was trained to before.
+
+    Args:
+        network: as it was initialised.
+        train: trains it.
+        context: where weights are kept.
+        name: what the network is.
+        inputs: all that the weights depend on, see ``Context.kept``.
+    """
+
+    def make() -> Arrays:
+        train()
+        return {key: value.cpu().numpy() for key, value in network.state_dict().items()}
+
+    weights = context.kept(name, make, *inputs)
+    network.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+    network.eval()
 
 
 def by_patient(images: ImageSet) -> list[NDArray[np.intp]]:

@@ -7,7 +7,7 @@ from torch.nn import functional
 from ..audit.context import Context
 from ..audit.types import ImageSet, Pixels
 from .augmentation import Changes
-from .backbone import Backbone, by_patient, vectors_of
+from .backbone import Backbone, by_patient, keep_weights, vectors_of
 
 STRONG = Changes(shift=4, rotation=10, zoom=0.05, gamma=0.5, gain=0.25, noise=0.08, blur=1, cutout=0.4)
 FEATURES, WIDTH = 64, 16
@@ -26,11 +26,20 @@ def copy_detector(reference: ImageSet, context: Context, *, steps: int, batch: i
         steps: optimiser steps.
         batch: patients in a batch.
     """
+    with context.torch_scope("embedding weights"):
+        network = Backbone(reference.channels, FEATURES, WIDTH).to(context.device)
+
+    def train() -> None:
+        _train(network, reference, context, steps, batch)
+
+    keep_weights(network, train, context, "copy detector", reference, steps, batch)
+    return network
+
+
+def _train(network: Backbone, reference: ImageSet, context: Context, steps: int, batch: int) -> None:
     from pytorch_metric_learning.losses import NTXentLoss
 
     device = context.device
-    with context.torch_scope("embedding weights"):
-        network = Backbone(reference.channels, FEATURES, WIDTH).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps)
     loss_of = NTXentLoss(temperature=TEMPERATURE)
@@ -50,7 +59,6 @@ def copy_detector(reference: ImageSet, context: Context, *, steps: int, batch: i
             optimiser.step()
             schedule.step()
             step(1, f"loss {loss.item():.3f}")
-    return network.eval()
 
 
 def embedded(network: Backbone, pixels: Pixels, device: str) -> Pixels:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..audit.context import Auxiliary
+from ..audit.context import Arrays, Auxiliary
 from ..audit.plugin import attack
 from ..audit.target import Target
 from ..audit.types import ImageSet, MembershipScores
@@ -35,5 +35,9 @@ def gan_leaks(
     device = aux.context.device
     score = -nearest_distance(candidates.pixels, target.samples.pixels, device=device)
     if calibrated:
-        score += nearest_distance(candidates.pixels, aux.reference.pixels, device=device)
+
+        def ordinary() -> Arrays:
+            return {"distance": nearest_distance(candidates.pixels, aux.reference.pixels, device=device)}
+
+        score += aux.context.kept("distance to reference", ordinary, candidates, aux.reference)["distance"]
     return MembershipScores(score)

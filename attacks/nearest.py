@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..audit.context import Auxiliary
+from ..audit.context import Arrays, Auxiliary
 from ..audit.plugin import attack
 from ..audit.target import Target
 from ..audit.types import ImageSet, MemorizationScores, SpaceDistances
@@ -58,12 +58,16 @@ def nearest(
     found: list[SpaceDistances] = []
     with progress.task("searching nearest images", total=len(pairs)) as step:
         for space, queries, images, compare in pairs:
+
+            def among(images: ImageSet = images, compare: Compare = compare) -> Arrays:
+                return {"distance": patient_distances(images, images, compare, siblings=False)}
+
             found.append(
                 SpaceDistances(
                     space=space,
                     patients=images.patients,
                     samples=patient_distances(queries, images, compare),
-                    candidates=patient_distances(images, images, compare, siblings=False),
+                    candidates=aux.context.kept(f"{space} among candidates", among, images, tile, shift)["distance"],
                 )
             )
             step(1, space)

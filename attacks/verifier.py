@@ -12,7 +12,7 @@ from torch.nn import functional
 from ..audit.context import Context
 from ..audit.types import ImageSet, Pixels
 from .augmentation import Changes
-from .backbone import Backbone, by_patient, vectors_of
+from .backbone import Backbone, by_patient, keep_weights, vectors_of
 
 EMBEDDING = 128
 SEEN_AS_SAME = Changes(shift=2, rotation=5, zoom=0.02, gamma=0.3, gain=0.1, noise=0.03)
@@ -93,11 +93,21 @@ def trained(training: ImageSet, stopping: ImageSet, width: int, schedule: Schedu
     On two cohorts where a constant rate and stronger changes gave 0.900 and 0.885, one cycle of the learning rate
     (Smith & Topin 2018, arXiv 1708.07120) with these changes gave 0.919 and 0.921.
     """
+    with context.torch_scope("verifier weights"):
+        network = Verifier(training.channels, width).to(context.device)
+
+    def train() -> None:
+        _train(network, training, stopping, schedule, context)
+
+    plan = (schedule.steps, schedule.batch, schedule.rate, schedule.patience, schedule.every)
+    keep_weights(network, train, context, "verifier", training, stopping, width, *plan)
+    return network
+
+
+def _train(network: Verifier, training: ImageSet, stopping: ImageSet, schedule: Schedule, context: Context) -> None:
     from pytorch_metric_learning.losses import NTXentLoss
 
     device = context.device
-    with context.torch_scope("verifier weights"):
-        network = Verifier(training.channels, width).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=1e-3)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.rate, total_steps=schedule.steps, pct_start=WARM_UP)
     rng, generator = context.rng("verifier batches"), context.torch_rng("verifier views")
@@ -130,7 +140,6 @@ def trained(training: ImageSet, stopping: ImageSet, width: int, schedule: Schedu
             if waited >= schedule.patience:
                 break
     network.load_state_dict(kept)
-    return network.eval()
 
 
 def _stopping(images: ImageSet, context: Context) -> tuple[Pixels, Pixels, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -129,7 +129,7 @@ def mixed(copies: ImageSet, others: ImageSet) -> ImageSet:
         copies: images.
         others: as many images of other patients.
     """
-    return replace(copies, pixels=(copies.pixels + others.pixels) / 2)
+    return replace(copies, pixels=np.float32(0.5) * (copies.pixels + others.pixels))
 
 
 def partners(patient: Names, chosen: Index, rng: np.random.Generator) -> Index:

@@ -1,15 +1,18 @@
 """What every plugin is handed: its randomness, its device, its progress bar, its folder."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .types import ImageSet
+
+Arrays = dict[str, NDArray[Any]]
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +35,16 @@ class Progress(Protocol):
 
     def message(self, text: str) -> None:
         """Tell the user one line."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps arrays that are costly to make for whoever asks with the same inputs, in this run or a later one."""
+
+    def __call__(
+        self, path: tuple[str, ...], inputs: tuple[ImageSet | str | float, ...], make: Callable[[], Arrays]
+    ) -> Arrays:
+        """What ``make`` returned, now or earlier, for this place in the tree of seeds and these inputs."""
         ...
 
 
@@ -72,6 +85,7 @@ class Context:
         progress: where to show long work.
         folder: this stage's own folder. What is written there survives a kill and is there again when the stage is
             taken up anew, so long training can leave finished pieces (written whole, see ``whole.write_whole``).
+        keeper: where ``kept`` keeps arrays; None computes them every time.
     """
 
     seed: int = 0
@@ -81,6 +95,21 @@ class Context:
     confidence: float = 0.95
     progress: Progress = field(default_factory=Silent)
     folder: Path = Path()
+    keeper: Keeper | None = None
+
+    def kept(self, name: str, make: Callable[[], Arrays], *inputs: ImageSet | str | float) -> Arrays:
+        """The arrays that ``make`` gives, from the store where they were made before.
+
+        For what does not depend on the samples, e.g. a network trained on the reference: it is then trained once for
+        all generators audited on a cohort, and once for an audit and its power certificate.
+
+        Args:
+            name: what it is; also its place in the tree of seeds.
+            make: computes it, drawing randomness from this context only.
+            inputs: all that the result depends on besides the code, the libraries, seed and device: image sets, by
+                content, and options.
+        """
+        return make() if self.keeper is None else self.keeper((*self.path, name), inputs, make)
 
     def under(self, *path: str) -> Self:
         """The same context deeper in the tree of seeds."""

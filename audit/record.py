@@ -43,7 +43,8 @@ class AuditSpec(Model):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     certificate: Literal["none", "light", "thorough"] | None = Field(
-        default=None, description="how closely power is measured with planted leaks; None: light at quick, else thorough"
+        default=None,
+        description="how closely power is measured with planted leaks; None: light at quick, else thorough",
     )
 
 

@@ -15,6 +15,7 @@ from .confidential import confidential_csv
 from .context import Auxiliary, Context, Progress
 from .contract import check_samples, check_scores
 from .errors import AccessError, BadInputError, InvalidError, SkippedError
+from .keeping import StoreKeeper
 from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
@@ -176,6 +177,9 @@ class Stages:
         }
 
     def _context(self, kind: str, name: str, folder: Path) -> Context:
+        seeded: dict[str, object] = {"seed": self.spec.seed, "device": self.spec.device, "libraries": libraries()}
+        plugin = self.plugins.get((kind, name))
+        code = plugin_code(plugin) if plugin else code_hash(PACKAGE / "audit")
         return Context(
             seed=self.spec.seed,
             path=(kind, name),
@@ -184,6 +188,7 @@ class Stages:
             confidence=self.spec.confidence,
             progress=self.progress,
             folder=folder,
+            keeper=StoreKeeper(self.store, seeded | {"code": code}),
         )
 
     def _write_cohort(self, plugin: Plugin, folder: Path) -> None:

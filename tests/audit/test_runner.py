@@ -10,6 +10,7 @@ from filelock import FileLock
 import privbench
 from privbench.audit.outputs import load_record, run_path
 from privbench.audit.persist import load_split
+from privbench.audit.record import SCHEMA_VERSION
 
 TOY = {
     "cohort": "example-blobs",
@@ -209,7 +210,7 @@ def test_the_default_folder_is_named_after_what_is_audited(example, tmp_path, mo
     record = privbench.run(TOY, store=tmp_path / "store")
     folder = run_path(None, record.spec)
     assert folder.name.startswith("example-blobs-example-mixture-")
-    assert json.loads((folder / "record.json").read_text())["schema_version"] == 1
+    assert json.loads((folder / "record.json").read_text())["schema_version"] == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize(("number", "said"), [(30, "read-only"), (28, "on a full disk"), (13, "not writable")])
