@@ -1,11 +1,33 @@
 """Shares beyond a control: what members suffer that as many holdout patients do not."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .record import Estimate
-from .stats import difference_interval, permutation_p_value, share_detectable
+from .stats import difference_interval
 from .types import FloatArray
+
+Recognise = Callable[[NDArray[np.bool_]], tuple[FloatArray, FloatArray]]
+"""For a division ``(p,)`` of the candidate patients: each sample's evidence of a member, and of a holdout patient."""
+
+PERMUTATIONS = 999
+STRONGEST = 100.0
+"""A hit weighs no more than one a hundred times rarer than the threshold's."""
+
+
+def evidence(tail: FloatArray, level: float) -> FloatArray:
+    """How much each image weighs in the test: 0 for no hit, else ln(level / tail), at most ln(100).
+
+    A share counts all hits alike, just beyond the threshold or far beyond. A test that does so too needs more copies
+    than one that weighs each hit by how rare it is among strangers: FIGURE.
+
+    Args:
+        tail: ``(n,)`` how rare such a likeness is among strangers.
+        level: a hit is what is rarer than this.
+    """
+    return np.log(level / np.clip(tail, level / STRONGEST, level))
 
 
 def normalised_excess(member: NDArray[np.bool_], holdout: NDArray[np.bool_]) -> float:
@@ -18,8 +40,7 @@ def image_excess(
     name: str,
     group: str,
     hits: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    floor: float,
-    null: FloatArray,
+    p_value: float,
     confidence: float,
     what: str,
 ) -> Estimate:
@@ -29,8 +50,7 @@ def image_excess(
         name: of the estimate.
         group: of the estimate.
         hits: ``(n,)`` whether each image hits a member, and whether it hits a holdout patient.
-        floor: the false hit rate that the threshold was set for.
-        null: the excess under permuted membership.
+        p_value: of the evidence, by permuted membership.
         confidence: e.g. 0.95.
         what: what a hit is, for ``method``.
     """
@@ -39,7 +59,6 @@ def image_excess(
     value = normalised_excess(member, holdout)
     interval = difference_interval((caught, n), (control, n), confidence)
     scale = max(1 - control / n, 1e-9)
-    p_value = permutation_p_value(value, null)
     return Estimate(
         name=name,
         group=group,
@@ -50,10 +69,9 @@ def image_excess(
         n=n,
         unit="image",
         worse="higher",
-        detectable=share_detectable(int((holdout & ~member).sum()), floor, n, null, p_value),
         p_value=p_value,
         method=f"{what}Newcombe interval of the difference to holdout, divided by 1 - control; "
-        f"{len(null)} permutations of patients within centres",
+        f"p-value: hits weighed by how rare they are among strangers, {PERMUTATIONS} permutations within centres",
     )
 
 

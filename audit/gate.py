@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .certificate import FAITHFUL
 from .record import Estimate, Finding, Outcome, Rule, Verdict
 
 CRITERIA = {
@@ -64,7 +65,7 @@ def _rules_of(finding: Finding, family: str) -> list[Rule]:
         return []
     if finding.status in {"invalid", "error"}:
         return [Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")]
-    rules = [_apply(limit, finding.estimate(limit.estimate), name) for limit in LIMITS[family]]
+    rules = [_apply(limit, finding.estimate(limit.estimate), name, finding) for limit in LIMITS[family]]
     exact = finding.estimate("exact_copies", "pixels") or finding.estimate("exact_copies")
     if exact and exact.value is not None:
         found = exact.value > (exact.null or 0.0)
@@ -73,8 +74,8 @@ def _rules_of(finding: Finding, family: str) -> list[Rule]:
     return rules
 
 
-def _apply(limit: Limit, estimate: Estimate | None, finding: str) -> Rule:
-    name = f"{finding}.{limit.estimate}"
+def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Finding) -> Rule:
+    name = f"{prefix}.{limit.estimate}"
     if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
         why = estimate.note if estimate else "the attack did not report it"
         return Rule(name=name, outcome="inconclusive", reason=f"could not be measured: {why}")
@@ -89,12 +90,24 @@ def _apply(limit: Limit, estimate: Estimate | None, finding: str) -> Rule:
         return Rule(name=name, outcome="fail", reason=said)
     if high > limit.most:
         return Rule(name=name, outcome="inconclusive", reason=f"{said}; the interval reaches beyond it")
-    if estimate.detectable is None:
-        return Rule(name=name, outcome="inconclusive", reason=f"{said}; how small a leak would show is unknown")
-    if estimate.detectable - limit.center > limit.most:
-        reason = f"{said}; but only a leak of {estimate.detectable:.3f} or more would have been found"
-        return Rule(name=name, outcome="inconclusive", reason=reason)
+    if blind := _blind(estimate, limit, finding):
+        return Rule(name=name, outcome="inconclusive", reason=f"{said}; {blind}")
     return Rule(name=name, outcome="pass", reason=f"{said}; a leak of {estimate.detectable:.3f} would have been found")
+
+
+def _blind(estimate: Estimate, limit: Limit, finding: Finding) -> str:
+    """Why having found nothing says nothing, or "": the power is unknown, or not enough to see the limit crossed."""
+    shares = {e.group: e.value for e in finding.estimates if e.name == "detectable_share"}
+    if not shares:
+        return "how small a leak would have been found was not measured"
+    if all(share is None for share in shares.values()):
+        return "but the attack noticed none of the leaks planted to test it"
+    if estimate.detectable is None:
+        unseen = ", ".join(kind for kind in FAITHFUL if shares.get(kind) is None)
+        return f"but planted copies ({unseen}) were not noticed at any share tried"
+    if estimate.detectable - limit.center > limit.most:
+        return f"but only a leak of {estimate.detectable:.3f} or more would have been found"
+    return ""
 
 
 def _risk(estimate: Estimate, center: float) -> tuple[float, float]:

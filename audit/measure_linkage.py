@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .context import Context
-from .excess import image_excess, normalised_excess, patient_excess
+from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
 from .measured import Measured, Truth, histogram
 from .neighbours import Ranking, rank_patients
 from .record import Estimate
@@ -21,7 +21,7 @@ from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels
 
 FALSE_IDENTIFICATION_RATE = 0.02
 POWER_AUC = 0.9
-PERMUTATIONS = 999
+TINY = 1e-9
 RESAMPLES = 1000
 
 
@@ -43,8 +43,7 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
         reason = f"the verifier's AUC on real pairs ({first.group}) is {first.value:.2f}, below {POWER_AUC}"
         return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
 
-    strangers = np.concatenate([scores.strangers[:, side].max(axis=1) for side in (truth.member, ~truth.member)])
-    threshold = float(np.quantile(strangers, 1 - FALSE_IDENTIFICATION_RATE, method="higher"))
+    strangers, threshold = _threshold(scores, truth)
     power += [_recall(pairs, threshold, context.confidence) for pairs in scores.power]
     if max(e.low or 0.0 for e in power if e.name == "verifier_recall") <= FALSE_IDENTIFICATION_RATE:
         reason = "at the threshold for linkage the verifier recognises hardly a real pair or altered copy"
@@ -53,14 +52,16 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
     member, strata = truth.of_patients(names)
     ranking = rank_patients(distance)
     rng = context.rng("permutations")
-    null = np.array(
-        [
-            normalised_excess(*_linked(ranking, member[shuffle_within(strata, rng)], -threshold))
-            for _ in range(PERMUTATIONS)
-        ]
-    )
+    recognise = links_under(scores, truth)
+
+    def surplus(division: NDArray[np.bool_]) -> float:
+        ours, theirs = recognise(division)
+        return float(ours.sum() - theirs.sum())
+
+    null = np.array([surplus(member[shuffle_within(strata, rng)]) for _ in range(PERMUTATIONS)])
+    p_value = permutation_p_value(surplus(member), null)
     estimates = [
-        _linked_excess(ranking, member, -threshold, null, context.confidence),
+        _linked_excess(ranking, member, -threshold, p_value, context.confidence),
         _linked_patients(ranking, member, -threshold, context.confidence),
         *_retrieval(scores.similarity, truth, context),
         *power,
@@ -72,6 +73,34 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
     }
     plot = histogram("similarity", "verifier score (higher: more likely one patient)", groups)
     return Measured(tuple(estimates), (plot,), scores.notes)
+
+
+def links_under(scores: LinkageScores, truth: Truth) -> Recognise:
+    """Each sample's evidence of showing a patient of either side, for any division of the candidate patients.
+
+    Beyond the threshold the strangers' best matches thin out exponentially, so evidence rises with the distance to it,
+    in units of what strangers exceed it by on average.
+    """
+    strangers, threshold = _threshold(scores, truth)
+    beyond = strangers[strangers > threshold] - threshold
+    unit = max(float(beyond.mean()) if len(beyond) else float(strangers.std()), TINY)
+    ranking = rank_patients(_patient_distances(scores.similarity, truth.candidates.patient)[1])
+
+    def tail(distance: FloatArray) -> FloatArray:
+        return FALSE_IDENTIFICATION_RATE * np.exp(np.minimum((threshold + distance) / unit, 0.0))
+
+    def recognise(member: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        near = ranking.nearest_in(member)[0], ranking.nearest_in(~member)[0]
+        ours, theirs = (evidence(tail(side), FALSE_IDENTIFICATION_RATE) for side in near)
+        return ours, theirs
+
+    return recognise
+
+
+def _threshold(scores: LinkageScores, truth: Truth) -> tuple[Pixels, float]:
+    """The best match of each stranger in either gallery, and the score that 98% of them do not exceed."""
+    strangers = np.concatenate([scores.strangers[:, side].max(axis=1) for side in (truth.member, ~truth.member)])
+    return strangers, float(np.quantile(strangers, 1 - FALSE_IDENTIFICATION_RATE, method="higher"))
 
 
 def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
@@ -127,11 +156,11 @@ def _linked(ranking: Ranking, member: NDArray[np.bool_], reach: float) -> tuple[
 
 
 def _linked_excess(
-    ranking: Ranking, member: NDArray[np.bool_], reach: float, null: FloatArray, confidence: float
+    ranking: Ranking, member: NDArray[np.bool_], reach: float, p_value: float, confidence: float
 ) -> Estimate:
     hits = _linked(ranking, member, reach)
     what = f"matches at {FALSE_IDENTIFICATION_RATE:.0%} false identifications of strangers; "
-    estimate = image_excess("linked_excess", "", hits, FALSE_IDENTIFICATION_RATE, null, confidence, what)
+    estimate = image_excess("linked_excess", "", hits, p_value, confidence, what)
     linked, control = (int(side.sum()) for side in hits)
     note = f"{linked} of {len(hits[0])} released images match a member, {control} a holdout patient"
     return estimate.model_copy(update={"note": note})

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .context import Context
-from .excess import image_excess, normalised_excess, patient_excess
+from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
 from .measured import Measured, Truth, histogram
 from .neighbours import Ranking, rank_patients
 from .record import Estimate, Plot
@@ -18,7 +18,7 @@ from .stats import permutation_p_value, proportion_interval, shuffle_within
 from .types import FloatArray, Index, MemorizationScores, SpaceDistances
 
 ALPHA = 0.01
-PERMUTATIONS = 999
+TINY = 1e-9
 EIGHT_BIT_STEP = 1 / 255
 
 
@@ -32,12 +32,34 @@ class _Space:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Hits:
-    """Which samples lie closer than real strangers do, to members and to holdout: ``(n_samples,)`` each."""
+    """How samples lie to members and to holdout, ``(n_samples,)`` each.
 
-    member: NDArray[np.bool_]
-    holdout: NDArray[np.bool_]
+    Attributes:
+        to_member: evidence of a copy, above 0 where a sample lies closer than real strangers do.
+        to_holdout: the same.
+        member_patient: the nearest member's column.
+        holdout_patient: the nearest holdout patient's.
+    """
+
+    to_member: FloatArray
+    to_holdout: FloatArray
     member_patient: Index
     holdout_patient: Index
+
+    @property
+    def member(self) -> NDArray[np.bool_]:
+        """Which samples count as copies of a member."""
+        return self.to_member > 0
+
+    @property
+    def holdout(self) -> NDArray[np.bool_]:
+        """Which samples would count as copies of a holdout patient."""
+        return self.to_holdout > 0
+
+    @property
+    def surplus(self) -> float:
+        """The evidence of members beyond that of holdout patients: what is tested."""
+        return float(self.to_member.sum() - self.to_holdout.sum())
 
 
 def measure_memorization(scores: MemorizationScores, truth: Truth, context: Context) -> Measured:
@@ -61,7 +83,7 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     dcr_null = np.empty((PERMUTATIONS, len(spaces)))
     for b in range(PERMUTATIONS):
         permuted = member[shuffle_within(strata, rng)]
-        null[b] = [normalised_excess(hits.member, hits.holdout) for hits in _hits(spaces, permuted)]
+        null[b] = [hits.surplus for hits in _hits(spaces, permuted)]
         dcr_null[b] = [_dcr(space, permuted) for space in spaces]
 
     estimates: list[Estimate] = []
@@ -88,6 +110,17 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     return Measured(tuple(estimates[i] for i in order), tuple(plots), scores.notes, flagged=combined.member)
 
 
+def copies_under(scores: MemorizationScores, truth: Truth) -> Recognise:
+    """Each sample's evidence of being a copy of either side, for any division of the candidate patients."""
+    spaces = [_prepare(space, truth) for space in scores.spaces]
+
+    def recognise(member: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        combined = _hits(spaces, member)[-1]
+        return combined.to_member, combined.to_holdout
+
+    return recognise
+
+
 def _prepare(space: SpaceDistances, truth: Truth) -> _Space:
     own = np.searchsorted(space.patients, truth.candidates.patient)
     return _Space(space.space, rank_patients(space.samples), rank_patients(space.candidates), own)
@@ -112,14 +145,16 @@ def _hits(spaces: list[_Space], member: NDArray[np.bool_]) -> list[_Hits]:
         columns_member.append(column)
         columns_holdout.append(control_column)
         threshold = max(ALPHA, 1 / (len(cross) + 1))
-        found.append(_Hits(to_member[-1] < threshold, to_holdout[-1] < threshold, column, control_column))
+        found.append(
+            _Hits(evidence(to_member[-1], threshold), evidence(to_holdout[-1], threshold), column, control_column)
+        )
     m, h, null = np.stack(to_member), np.stack(to_holdout), np.stack(strangers)
-    threshold = float(np.quantile(null.min(axis=0), ALPHA, method="lower"))
+    threshold = max(float(np.quantile(null.min(axis=0), ALPHA, method="lower")), TINY)
     rows = np.arange(m.shape[1])
     found.append(
         _Hits(
-            m.min(axis=0) < threshold,
-            h.min(axis=0) < threshold,
+            evidence(m.min(axis=0), threshold),
+            evidence(h.min(axis=0), threshold),
             np.stack(columns_member)[m.argmin(axis=0), rows],
             np.stack(columns_holdout)[h.argmin(axis=0), rows],
         )
@@ -128,7 +163,8 @@ def _hits(spaces: list[_Space], member: NDArray[np.bool_]) -> list[_Hits]:
 
 
 def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) -> Estimate:
-    estimate = image_excess("copied_share", group, (hits.member, hits.holdout), ALPHA, null, confidence, "")
+    p_value = permutation_p_value(hits.surplus, null)
+    estimate = image_excess("copied_share", group, (hits.member, hits.holdout), p_value, confidence, "")
     n, caught, control = len(hits.member), int(hits.member.sum()), int(hits.holdout.sum())
     note = f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout"
     return estimate.model_copy(update={"note": note})

@@ -143,7 +143,12 @@ def run_path(out: Path | str | None, spec: AuditSpec) -> Path:
     """Where an audit of ``spec`` (resolved) leaves its files."""
     if out:
         return Path(out)
-    return Path("runs") / f"{spec.cohort.name}-{spec.generator.name}-{Store.key(spec.model_dump(mode='json'))[:8]}"
+    return Path("runs") / f"{spec.cohort.name}-{spec.generator.name}-{Store.key(_identity(spec))[:8]}"
+
+
+def _identity(spec: AuditSpec) -> dict[str, object]:
+    """What makes an audit another one; how closely its power is measured does not."""
+    return spec.model_dump(mode="json", exclude={"certificate"})
 
 
 def _claim(path: Path, spec: AuditSpec) -> None:
@@ -156,8 +161,8 @@ def _claim(path: Path, spec: AuditSpec) -> None:
         other = AuditSpec.model_validate_json(file.read_text(encoding="utf-8"))
     except ValueError:
         raise BadInputError(f"'{file}' is not a spec of privbench\nchoose another folder with --out") from None
-    if other != spec:
-        there, here = other.model_dump(mode="json"), spec.model_dump(mode="json")
+    there, here = _identity(other), _identity(spec)
+    if there != here:
         differing = next(key for key in here if here[key] != there[key])
         raise BadInputError(
             f"'{path}' holds another audit ('{differing}' differs)\nchoose another with --out, or delete this one"

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .certificate import certified
 from .context import Progress, Silent
 from .contract import check_needs
 from .errors import BadInputError
@@ -19,7 +20,7 @@ from .provenance import provenance
 from .record import AuditRecord, AuditSpec, Finding
 from .registry import load
 from .spec import make_spec, resolve
-from .stages import FLAGGED, SCORES, NotMeasuredError, Stages, load_finding, load_truth
+from .stages import FLAGGED, SCORES, NotMeasuredError, Stages, load_certificate, load_finding, load_truth
 from .store import Store, default_store
 from .types import ImageSet
 
@@ -75,6 +76,11 @@ def run(
             findings.append(finding)
             if copies is not None:
                 flagged |= copies
+        for i, finding in enumerate(findings):
+            if finding.kind == "attack" and finding.status == "ok" and resolved.certificate != "none":
+                asked = next(a for a in resolved.attacks if a.name == finding.plugin)
+                progress.message(f"power of {asked.name}")
+                findings[i] = _certified(finding, partial(stages.power, asked, target, split, keys, truth), folder)
 
         record = AuditRecord(
             spec=resolved,
@@ -111,6 +117,16 @@ def _results(
         folder.copy_confidential(name, done / SCORES)
         copies = np.load(done / FLAGGED, allow_pickle=False) if (done / FLAGGED).is_file() else None
         yield load_finding(done), copies
+
+
+def _certified(finding: Finding, stage: Callable[[], Path], folder: RunFolder) -> Finding:
+    """The finding with its power certificate, or with a note why there is none: then it cannot pass."""
+    try:
+        return certified(finding, load_certificate(stage()))
+    except NotMeasuredError as missing:
+        folder.write_traceback(f"{finding.plugin}.power", missing.details)
+        note = f"power certificate: {missing.finding.status}: {missing.finding.reason}"
+        return finding.model_copy(update={"notes": (*finding.notes, note)})
 
 
 def settle_device(asked: str) -> str:

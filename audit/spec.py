@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from .catalogue import Kind, available
+from .certificate import depth_of
 from .errors import BadInputError
 from .record import AuditSpec, PluginSpec
 from .registry import Plugin, load
@@ -144,6 +145,7 @@ def resolve(spec: AuditSpec) -> tuple[AuditSpec, dict[tuple[str, str], Plugin]]:
             "generator": settle("generator", spec.generator),
             "attacks": tuple(settle("attack", a) for a in _expand("attack", spec.attacks)),
             "metrics": tuple(settle("metric", m) for m in _expand("metric", spec.metrics)),
+            "certificate": depth_of(spec.certificate, spec.budget),
         }
     )
     return resolved, plugins

@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from .candidates import load_candidates, write_candidates
 from .catalogue import PACKAGE
+from .certificate import DEPTHS, Depth, depth_of
+from .certify import certify_on_denoiser, certify_on_samples
 from .confidential import confidential_csv
 from .context import Auxiliary, Context, Progress
 from .contract import check_samples, check_scores
@@ -20,13 +23,13 @@ from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
 from .measured import Measured, Truth
-from .persist import load_images, load_split, save_images, save_split
+from .persist import fingerprint, load_images, load_split, save_images, save_split
 from .plugin import Generator
 from .provenance import code_hash, libraries, plugin_code
 from .record import AuditSpec, Finding, Fingerprint, Measurement, PluginSpec, Status
 from .registry import Plugin
 from .store import Store, with_contents
-from .target import Access, Target
+from .target import Access, Denoiser, Target
 from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split, TrainingData
 from .whole import write_text_whole
 
@@ -126,6 +129,35 @@ class Stages:
 
         return self._judged(plugin, "attack", inputs | keys, compute)
 
+    def power(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object], truth: Truth) -> Path:
+        """The folder of one attack's power certificate.
+
+        Raises:
+            NotMeasuredError: where there is nothing to store; it carries the finding.
+        """
+        plugin, inputs = self._plugin("attack", asked)
+        certificate = depth_of(self.spec.certificate, self.spec.budget)
+        depth = DEPTHS[certificate]
+
+        def compute(folder: Path) -> None:
+            context = self._context("attack", asked.name, folder)
+            auxiliary = Auxiliary(split.reference, split.public, context)
+            options = _keywords(plugin, asked, self.spec.budget)
+
+            def attack(images: ImageSet, candidates: ImageSet, denoiser: Callable[[], Denoiser] | None) -> AttackScores:
+                access = Access.SAMPLES if denoiser is None else target.access
+                planted = Target(images, access, target.generator, denoiser)
+                return cast("AttackScores", plugin.target(planted, candidates, auxiliary, **options))
+
+            if plugin.facts.access > Access.SAMPLES:
+                overfit = partial(self._overfitted, split, depth)
+                found = certify_on_denoiser(attack, overfit, truth, depth, context)
+            else:
+                found = certify_on_samples(attack, plugin.facts.family, truth, split, depth, context)
+            write_text_whole(folder / FINDING, found.model_dump_json(indent=1))
+
+        return self._judged(plugin, "power", inputs | keys | {"certificate": certificate}, compute)
+
     def metric(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object]) -> Path:
         """The folder of one metric's finding.
 
@@ -150,6 +182,25 @@ class Stages:
             write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
 
         return self._judged(plugin, "metric", inputs | keys, compute)
+
+    def _overfitted(self, split: Split, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
+        """How to open the denoiser of the generator trained on ``known`` patients only."""
+        asked = self.spec.generator
+        plugin = self.plugins["generator", asked.name]
+        if not depth.trained:
+            asked = asked.model_copy(update={"options": asked.options | dict(plugin.facts.overfit)})
+        plugin, inputs = self._plugin("generator", asked)
+        inputs |= {"known": fingerprint("known", known).sha256, "seed": self.spec.seed, "device": self.spec.device}
+        data = TrainingData(known, split.public, split.reserve)
+
+        def build() -> Generator:
+            return cast("Generator", plugin.target(**_keywords(plugin, asked, self.spec.budget)))
+
+        model = self.store.stage(
+            "model", inputs, lambda folder: build().fit(data, self._context("generator", asked.name, folder))
+        )
+        context = self._context("generator", asked.name, model).under("denoiser")
+        return lambda: build().denoiser(data, model, context)
 
     def _judged(self, plugin: Plugin, kind: str, inputs: dict[str, object], compute: Callable[[Path], None]) -> Path:
         """Run a plugin's stage; whatever goes wrong inside it is a finding, not the end of the audit."""
@@ -237,6 +288,11 @@ def load_truth(folder: Path, samples: ImageSet) -> Truth:
 def load_finding(folder: Path) -> Finding:
     """The finding that a stage left."""
     return Finding.model_validate_json((folder / FINDING).read_text(encoding="utf-8"))
+
+
+def load_certificate(folder: Path) -> Measurement:
+    """The power certificate that a stage left."""
+    return Measurement.model_validate_json((folder / FINDING).read_text(encoding="utf-8"))
 
 
 def _keywords(plugin: Plugin, asked: PluginSpec, budget: str) -> dict[str, object]:

@@ -1,0 +1,110 @@
+"""Certifies an attack: plants leaks of known kind and share, and asks the attack's own test for them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .certificate import Depth, certificate_of
+from .context import Context
+from .measure_linkage import links_under
+from .measure_memorization import copies_under
+from .measured import Truth
+from .planting import Planted, plant
+from .power_curve import PowerCurve
+from .record import Measurement
+from .simulated_audits import by_counting, by_overfitting, by_running
+from .stats import reduce_by_patient
+from .target import Denoiser
+from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Names, Split, concatenate
+
+OpenDenoiser = Callable[[], Denoiser]
+Attack = Callable[[ImageSet, ImageSet, OpenDenoiser | None], AttackScores]
+"""The attack with its options: on released images, candidates and a denoiser where it needs one."""
+Overfit = Callable[[ImageSet], OpenDenoiser]
+"""Trains the audited generator on a few patients only, for long."""
+
+UNKNOWN_FOR_KNOWN = 2
+
+
+def certify_on_samples(
+    attack: Attack, family: str | None, truth: Truth, split: Split, depth: Depth, context: Context
+) -> Measurement:
+    """How small a share of altered copies among the released images the attack detects, for every kind.
+
+    Memorization and re-identification attacks score every image on its own, so one run on released and planted images
+    together serves all simulated audits; a membership attack runs again for each share of each kind.
+
+    Args:
+        attack: with its options.
+        family: of the attack.
+        truth: of the audit; who really was a member is not used, only how many.
+        split: for the backgrounds that lesions are pasted on: public images, else the reference patients'.
+        depth: how closely to measure.
+        context: randomness and progress.
+    """
+    confidence = context.confidence
+    context = context.under("certificate")
+    backgrounds = split.reference if split.public is None else split.public
+    each = len(truth.candidates.patients) if family == "membership" else depth.each
+    planted = plant(truth.candidates, backgrounds, truth.samples, each, context)
+    if family == "membership":
+
+        def membership(samples: ImageSet) -> MembershipScores:
+            scores = attack(samples, truth.candidates, None)
+            assert isinstance(scores, MembershipScores)
+            return scores
+
+        return certificate_of(by_running(membership, truth, planted, depth, context), "image", confidence)
+    return certificate_of(_counted(attack, truth, planted, depth, context), "image", confidence)
+
+
+def _counted(attack: Attack, truth: Truth, planted: Planted, depth: Depth, context: Context) -> dict[str, PowerCurve]:
+    both = concatenate(truth.samples, planted.images)
+    scores = attack(both, truth.candidates, None)
+    assert not isinstance(scores, MembershipScores)
+    joined = replace(truth, samples=both)
+    under = copies_under(scores, joined) if isinstance(scores, MemorizationScores) else links_under(scores, joined)
+    return by_counting(under, truth, planted, depth, context)
+
+
+def certify_on_denoiser(attack: Attack, overfit: Overfit, truth: Truth, depth: Depth, context: Context) -> Measurement:
+    """How many member patients a model must be overfitted to until the attack detects it.
+
+    Args:
+        attack: with its options.
+        overfit: trains the generator on known patients.
+        truth: of the audit; who really was a member is not used, only how many.
+        depth: how closely to measure.
+        context: randomness and progress.
+    """
+    confidence = context.confidence
+    context = context.under("certificate")
+    candidates = truth.candidates
+    patients = np.unique(candidates.patient)
+    member, strata = truth.of_patients(patients)
+    wanted = max(2, round(depth.known * len(patients)))
+    order = _evenly(strata, context.rng("known"))
+    known = np.isin(candidates.patient, patients[order[:wanted]])
+    asked = np.isin(candidates.patient, patients[order[: (1 + UNKNOWN_FOR_KNOWN) * wanted]])
+    opened = overfit(candidates.take(known))
+    questions = candidates.take(asked)
+    scores = attack(truth.samples, questions, opened)
+    assert isinstance(scores, MembershipScores)
+    names, score = reduce_by_patient(scores.score, questions.patient)
+    seen = np.isin(names, patients[order[:wanted]])
+    sizes = int(member.sum()), int((~member).sum())
+    found = certificate_of(by_overfitting(score, seen, sizes, depth, context), "patient", confidence)
+    note = f"power: the generator was overfitted to {wanted} patients and asked about {len(names)}"
+    return found.model_copy(update={"notes": (note,)})
+
+
+def _evenly(strata: Names, rng: np.random.Generator) -> NDArray[np.intp]:
+    """A random order in which every first part holds the strata in their proportions, as nearly as can be."""
+    order = rng.permutation(len(strata))
+    place = np.empty(len(strata))
+    for stratum in np.unique(strata):
+        own = order[strata[order] == stratum]
+        place[own] = (np.arange(len(own)) + rng.random()) / len(own)
+    return np.argsort(place, kind="stable")
