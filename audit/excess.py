@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .record import Estimate
+from .risk import normalised_risk, risk_interval
 from .stats import difference_interval
-from .types import FloatArray
+from .types import FloatArray, Index
 
 Recognise = Callable[[NDArray[np.bool_]], tuple[FloatArray, FloatArray]]
 """For a division ``(p,)`` of the candidate patients: each sample's evidence of a member, and of a holdout patient."""
@@ -31,12 +32,6 @@ def evidence(tail: FloatArray, level: float) -> FloatArray:
     return np.log(level / np.clip(tail, level / STRONGEST, level))
 
 
-def normalised_excess(member: NDArray[np.bool_], holdout: NDArray[np.bool_]) -> float:
-    """(share - control) / (1 - control), the form of Anonymeter (Giomi et al., PoPETs 2023); 0 where control is all."""
-    control = float(holdout.mean())
-    return (float(member.mean()) - control) / (1 - control) if control < 1 else 0.0
-
-
 def image_excess(
     name: str,
     group: str,
@@ -44,6 +39,7 @@ def image_excess(
     p_value: float,
     confidence: float,
     what: str,
+    matched: Index,
 ) -> Estimate:
     """The share of released images that hit a member, beyond the share that hit a holdout patient.
 
@@ -54,24 +50,22 @@ def image_excess(
         p_value: of the evidence, by permuted membership.
         confidence: e.g. 0.95.
         what: what a hit is, for ``method``.
+        matched: ``(n,)`` the holdout patient nearest to each image, as a number.
     """
     member, holdout = hits
-    n, caught, control = len(member), int(member.sum()), int(holdout.sum())
-    value = normalised_excess(member, holdout)
-    interval = difference_interval((caught, n), (control, n), confidence)
-    scale = max(1 - control / n, 1e-9)
+    interval = risk_interval(member, holdout, confidence, matched)
     return Estimate(
         name=name,
         group=group,
-        value=value,
-        low=max(interval.low / scale, -1.0),
-        high=min(interval.high / scale, 1.0),
+        value=normalised_risk(float(member.mean()), float(holdout.mean())),
+        low=interval.low,
+        high=interval.high,
         null=0.0,
-        n=n,
+        n=len(member),
         unit="image",
         worse="higher",
         p_value=p_value,
-        method=f"{what}Newcombe interval of the difference to holdout, divided by 1 - control; "
+        method=f"{what}score interval of a ratio of matched shares, by holdout patient; "
         f"p-value: hits weighed by how rare they are among strangers, {PERMUTATIONS} permutations within centres",
     )
 

@@ -3,17 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .clustered import mean_interval
 from .context import Context
 from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
 from .measured import Measured, Truth, histogram
 from .neighbours import Ranking, rank_patients
 from .record import Estimate
+from .resampling import bootstrap, resampled_auc
 from .stats import (
     average_precision_at_r,
-    bootstrap,
     chance_map_at_r,
     permutation_p_value,
-    proportion_interval,
     roc_auc,
     shuffle_within,
 )
@@ -22,7 +22,6 @@ from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels
 FALSE_IDENTIFICATION_RATE = 0.02
 POWER_AUC = 0.9
 TINY = 1e-9
-RESAMPLES = 1000
 
 
 def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Measured:
@@ -104,13 +103,9 @@ def _threshold(scores: LinkageScores, truth: Truth) -> tuple[Pixels, float]:
 
 
 def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
-    def weighted(same: NDArray[np.int64], different: NDArray[np.int64]) -> float:
-        if not same.sum() or not different.sum():
-            return float("nan")
-        return roc_auc(np.repeat(pairs.same, same), np.repeat(pairs.different, different))
-
     owners = (pairs.same_patient, pairs.different_patient)
-    interval = bootstrap(weighted, owners, context.rng("verifier", pairs.name), context.confidence, 200)
+    auc = resampled_auc(pairs.same, pairs.different)
+    interval = bootstrap(auc, owners, context.rng("verifier", pairs.name), context.confidence)
     return Estimate(
         name="verifier_auc",
         group=pairs.name,
@@ -121,14 +116,14 @@ def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
         n=len(pairs.same) + len(pairs.different),
         unit="pair",
         worse="none",
-        method="real pairs of unseen patients; bootstrap of patients, 200 resamples",
+        method="real pairs of unseen patients; bootstrap of patients, 2000 resamples",
     )
 
 
 def _recall(pairs: PairScores, threshold: float, confidence: float) -> Estimate:
     """The share of pairs of one patient that would be linked: ranking pairs is not yet finding one in a gallery."""
     found, n = int((pairs.same > threshold).sum()), len(pairs.same)
-    interval = proportion_interval(found, n, confidence)
+    interval = mean_interval((pairs.same > threshold).astype(np.float64), pairs.same_patient, confidence)
     return Estimate(
         name="verifier_recall",
         group=pairs.name,
@@ -139,7 +134,7 @@ def _recall(pairs: PairScores, threshold: float, confidence: float) -> Estimate:
         n=n,
         unit="pair",
         worse="none",
-        method="real pairs of one unseen patient above the threshold for linkage; Clopper-Pearson over pairs",
+        method="real pairs of one unseen patient above the threshold for linkage; Wilson, by patient",
     )
 
 
@@ -160,7 +155,8 @@ def _linked_excess(
 ) -> Estimate:
     hits = _linked(ranking, member, reach)
     what = f"matches at {FALSE_IDENTIFICATION_RATE:.0%} false identifications of strangers; "
-    estimate = image_excess("linked_excess", "", hits, p_value, confidence, what)
+    matched = ranking.nearest_in(~member)[1]
+    estimate = image_excess("linked_excess", "", hits, p_value, confidence, what, matched)
     linked, control = (int(side.sum()) for side in hits)
     note = f"{linked} of {len(hits[0])} released images match a member, {control} a holdout patient"
     return estimate.model_copy(update={"note": note})
@@ -199,13 +195,7 @@ def _retrieval(similarity: Pixels, truth: Truth, context: Context) -> list[Estim
     each = precision(queries)
     chance = float(np.mean([chance_map_at_r(len(gallery), int(r)) for r in relevant]))
     value = float(each.mean())
-    interval = bootstrap(
-        lambda weight: float((each * weight).sum() / weight.sum()),
-        (queries,),
-        context.rng("map@r"),
-        context.confidence,
-        RESAMPLES,
-    )
+    interval = mean_interval(each, queries, context.confidence)
     center = truth.samples.center
     strata = np.full(len(queries), "") if center is None else center[known]
     rng = context.rng("map@r", "permutations")
@@ -223,7 +213,7 @@ def _retrieval(similarity: Pixels, truth: Truth, context: Context) -> list[Estim
             high=interval.high,
             null=chance,
             p_value=permutation_p_value(value, null),
-            method="bootstrap of source patients; sources permuted within centres",
+            method="Wilson, by source patient; sources permuted within centres",
             note=f"{gallery_note}; sources shuffled within centres give {null.mean():.4f}",
         ),
         Estimate(

@@ -2,12 +2,11 @@
 
 import numpy as np
 
+from .auc import auc_detectable, auc_interval
 from .context import Context
 from .measured import Measured, Truth
 from .record import Estimate, Plot, Series
 from .stats import (
-    auc_detectable,
-    auc_interval,
     proportion_interval,
     reduce_by_patient,
     resolvable,
@@ -33,8 +32,7 @@ def measure_membership(scores: MembershipScores, truth: Truth, context: Context)
     is_member, _ = truth.of_patients(patients)
     members, others = by_patient[is_member], by_patient[~is_member]
     own = (patients[is_member], patients[~is_member])
-    interval = auc_interval(members, others, own, context.rng("auc"), context.confidence)
-    resampled = "bootstrap of patients, 2000 resamples"
+    interval = auc_interval(members, others, own, context.confidence)
     estimates = [
         Estimate(
             name="auc",
@@ -47,12 +45,12 @@ def measure_membership(scores: MembershipScores, truth: Truth, context: Context)
             worse="both",
             detectable=auc_detectable(len(members), len(others)),
             p_value=float(mannwhitneyu(members, others, alternative="two-sided").pvalue),
-            method=f"largest score of each patient; {resampled}; Mann-Whitney",
+            method="largest score of each patient; DeLong variance, logit, Student's t; Mann-Whitney",
         )
     ]
     image_members, image_others = scores.score[truth.member], scores.score[~truth.member]
     owners = (truth.candidates.patient[truth.member], truth.candidates.patient[~truth.member])
-    interval = auc_interval(image_members, image_others, owners, context.rng("auc", "images"), context.confidence)
+    interval = auc_interval(image_members, image_others, owners, context.confidence)
     estimates.append(
         Estimate(
             name="auc",
@@ -64,7 +62,7 @@ def measure_membership(scores: MembershipScores, truth: Truth, context: Context)
             n=len(scores.score),
             unit="image",
             worse="both",
-            method=resampled,
+            method="Obuchowski variance by patient, logit, Student's t",
         )
     )
     estimates.extend(_tpr(members, others, fpr, context.confidence) for fpr in FPRS)

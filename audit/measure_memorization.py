@@ -164,7 +164,8 @@ def _hits(spaces: list[_Space], member: NDArray[np.bool_]) -> list[_Hits]:
 
 def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) -> Estimate:
     p_value = permutation_p_value(hits.surplus, null)
-    estimate = image_excess("copied_share", group, (hits.member, hits.holdout), p_value, confidence, "")
+    sides = (hits.member, hits.holdout)
+    estimate = image_excess("copied_share", group, sides, p_value, confidence, "", hits.holdout_patient)
     n, caught, control = len(hits.member), int(hits.member.sum()), int(hits.holdout.sum())
     note = f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout"
     return estimate.model_copy(update={"note": note})

@@ -1,7 +1,6 @@
-"""Statistics of an audit: ROC, intervals that resample patients, exact proportions, corrections. Pure functions."""
+"""Statistics of an audit: ROC, proportions, permutations, corrections. Pure functions."""
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from .types import FloatArray, Index, Names
 
-RESAMPLES = 2000
 POWER = 0.8
 SIGNIFICANCE = 0.05
 
@@ -95,137 +93,6 @@ def tpr_at_fpr(member: FloatArray, other: FloatArray, fpr: float) -> tuple[int, 
 def resolvable(fpr: float, n: int, confidence: float) -> bool:
     """Whether n non-members, none of them accused, would bound the false positive rate by ``fpr``."""
     return bool(1 - (1 - confidence) ** (1 / n) <= fpr)
-
-
-def multiplicities(patient: Names, rng: np.random.Generator, resamples: int) -> Iterator[NDArray[np.int64]]:
-    """For each resample of patients with replacement, how often each image is drawn: ``(n_images,)``."""
-    names, code = np.unique(patient, return_inverse=True)
-    even = np.full(len(names), 1 / len(names))
-    for _ in range(resamples):
-        yield rng.multinomial(len(names), even)[code]
-
-
-def bootstrap(
-    statistic: Callable[..., float],
-    patients: tuple[Names, ...],
-    rng: np.random.Generator,
-    confidence: float,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Percentile interval of ``statistic`` under resampling of patients, all images of a patient together.
-
-    Args:
-        statistic: takes one array of multiplicities ``(n_i,)`` for each entry of ``patients``; may return nan for a
-            resample it is not defined on.
-        patients: the patient of each image, one array for each independent group (members, holdout).
-        rng: where the resamples come from.
-        confidence: e.g. 0.95.
-        resamples: how many.
-
-    Returns:
-        The interval; (nan, nan) where the statistic is never defined.
-    """
-    draws = zip(*(multiplicities(p, rng, resamples) for p in patients), strict=True)
-    values = np.array([statistic(*draw) for draw in draws])
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return Interval(math.nan, math.nan)
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high))
-
-
-def auc_interval(
-    member: FloatArray,
-    other: FloatArray,
-    patients: tuple[Names, Names],
-    rng: np.random.Generator,
-    confidence: float,
-    resamples: int = RESAMPLES,
-) -> Interval:
-    """Interval of the ROC AUC that resamples patients of both groups.
-
-    Where every resample gives the same value (complete separation) the resampling says nothing; the interval is then
-    Newcombe's score interval (Statistics in Medicine 25, 2006, method 5) with patients as the sample size.
-    """
-    order = np.argsort(np.concatenate([member, other]), kind="stable")
-    values = np.concatenate([member, other])[order]
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    is_member = order < len(member)
-
-    def weighted(w_member: NDArray[np.int64], w_other: NDArray[np.int64]) -> float:
-        weight = np.concatenate([w_member, w_other])[order].astype(np.float64)
-        ours = np.add.reduceat(np.where(is_member, weight, 0.0), starts)
-        theirs = np.add.reduceat(np.where(is_member, 0.0, weight), starts)
-        below = np.cumsum(theirs) - theirs
-        return float((ours * (below + theirs / 2)).sum() / (ours.sum() * theirs.sum()))
-
-    found = bootstrap(weighted, patients, rng, confidence, resamples)
-    if found.high - found.low > 0:
-        return found
-    return _auc_score_interval(
-        roc_auc(member, other), len(np.unique(patients[0])), len(np.unique(patients[1])), confidence
-    )
-
-
-def _auc_score_interval(auc: float, m: int, n: int, confidence: float) -> Interval:
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
-    z = norm.ppf((1 + confidence) / 2)
-    mean = (m + n) / 2
-
-    def gap(theta: float) -> float:
-        spread = theta * (1 - theta) * (2 * mean - 1 - (3 * mean - 3) / ((2 - theta) * (1 + theta))) / (m * n)
-        return float(abs(auc - theta) - z * math.sqrt(max(spread, 0.0)))
-
-    tiny = 1e-12
-    low = 0.0 if auc <= tiny else brentq(gap, tiny, auc - tiny) if gap(tiny) > 0 else 0.0
-    high = 1.0 if auc >= 1 - tiny else brentq(gap, auc + tiny, 1 - tiny) if gap(1 - tiny) > 0 else 1.0
-    return Interval(float(low), float(high))
-
-
-def auc_detectable(m: int, n: int) -> float:
-    """The AUC above 0.5 that a two-sided Mann-Whitney test at 5% finds with 80% power (normal approximation)."""
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
-    null = math.sqrt((m + n + 1) / (12 * m * n))
-    reach = norm.ppf(1 - SIGNIFICANCE / 2) * null
-
-    def missing(auc: float) -> float:
-        q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
-        variance = auc * (1 - auc) + (m - 1) * (q1 - auc * auc) + (n - 1) * (q2 - auc * auc)
-        return float(auc - 0.5 - reach - norm.ppf(POWER) * math.sqrt(variance / (m * n)))
-
-    return float(brentq(missing, 0.5, 1.0)) if missing(1.0) > 0 else 1.0
-
-
-def share_detectable(control_only: int, floor: float, n: int, null: FloatArray, p_value: float) -> float:
-    """The smallest share found with 80% power at 5% false alarms, if every copy is recognised.
-
-    Without a leak, images that match one side only fall on either side alike, so that the excess has the variance
-    2 c / n^2 for c images that match the control only. The permuted null replaces that where it is wider (clustered
-    images), unless a leak was found: then the permuted null contains the leak.
-
-    Args:
-        control_only: images that match the control and no member.
-        floor: the false match rate that the threshold was set for: c is at least ``floor * n``.
-        n: number of released images.
-        null: the share under permuted membership.
-        p_value: of the observed share.
-    """
-    from scipy.optimize import brentq
-    from scipy.stats import norm
-
-    spread = math.sqrt(2 * max(control_only, floor * n)) / n
-    if p_value > SIGNIFICANCE:
-        spread = max(spread, float(null.std()))
-    critical = norm.ppf(1 - SIGNIFICANCE) * spread
-
-    def missing(share: float) -> float:
-        return float(share - critical - norm.ppf(POWER) * math.sqrt(share * (1 - share) / n + spread**2))
-
-    return float(brentq(missing, 0.0, 1.0)) if missing(0.0) < 0 < missing(1.0) else 1.0
 
 
 def permutation_p_value(observed: float, null: FloatArray) -> float:
