@@ -2,7 +2,9 @@
 
 from ..audit.record import AuditRecord, Finding, Rule
 from .criteria import TITLES as CRITERIA
-from .criteria import known_answer
+from .criteria import counted, known_answer
+from .fairness import checks_of, title_of_check, voided
+from .power import brief_of, listed
 from .wording import title_of
 
 _ATTACKS = {"memorization": "nearest", "reidentification": "siamese", "membership": "gan-leaks"}
@@ -18,6 +20,7 @@ _CURE = (
     "Remove the cause, not the images that were caught: look for duplicated patients in the training data, train "
     "for fewer steps or with a smaller model, on more patients, or with differential privacy. Then audit again."
 )
+_UNFAIR = "Mend the comparison and audit again: until its checks pass, the results that rest on it are not valid."
 _FILES = {
     "memorization": "names the nearest training patient of every released image",
     "reidentification": "names the best match of every released image",
@@ -32,17 +35,49 @@ def name_of(rule: Rule) -> str:
     criterion = CRITERIA.get(family, family)
     if not plugin:
         return criterion
+    if family == "validity":
+        return f"{criterion} ({lowered(title_of_check(plugin))})"
     if not estimate:
         return f"{criterion}: {plugin}"
     title = title_of(estimate)
-    return f"{criterion}: {title if title[:2].isupper() else title[0].lower() + title[1:]} ({plugin})"
+    return f"{criterion}: {lowered(title)} ({plugin})"
+
+
+def lowered(title: str) -> str:
+    """A title within a sentence; an abbreviation at its start stays one."""
+    return title if title[:2].isupper() else title[0].lower() + title[1:]
+
+
+def reason_of(rule: Rule, record: AuditRecord) -> str:
+    """Why a rule came out as it did; where an attack found nothing, with the smallest leak it would have found."""
+    family, _, rest = rule.name.partition(".")
+    finding = _finding(record, family, rest.partition(".")[0])
+    if rule.outcome != "pass" or finding is None or finding.kind != "attack":
+        return rule.reason
+    return f"{rule.reason.rstrip('.')}. {brief_of(finding)}"
 
 
 def reasons_of(record: AuditRecord) -> tuple[str, ...]:
-    """The rules that decided the verdict, with their numbers."""
-    return tuple(
-        f"{name_of(rule)}: {rule.reason}" for rule in record.verdict.rules if rule.outcome == record.verdict.outcome
-    )
+    """The rules that decided the verdict, with their numbers; what all checks, or one, did to many is said once."""
+    decisive = [r for r in record.verdict.rules if r.outcome == record.verdict.outcome]
+    checks = {c.finding.plugin: c for c in checks_of(record)}
+    passed = [r for r in decisive if r.outcome == "pass" and r.name.startswith("validity.")]
+    lines = [f"{CRITERIA['validity']}: {counted(len(passed), 'check')} passed"] if passed else []
+    void: list[str] = []
+    for rule in (r for r in decisive if r not in passed):
+        family, plugin = (*rule.name.split(".")[:2], "")[:2]
+        finding = _finding(record, family, plugin)
+        if family == "validity" and plugin in checks:
+            lines.append(f"{name_of(rule)}: {' '.join(checks[plugin].says)}")
+        elif finding and voided(finding) and rule.outcome == "inconclusive":
+            void.append(plugin)
+        else:
+            lines.append(f"{name_of(rule)}: {rule.reason}")
+    if void:
+        lines.append(
+            f"Not valid, because the comparison is not fair: the results of {listed(list(dict.fromkeys(void)))}"
+        )
+    return tuple(lines)
 
 
 def next_steps_of(record: AuditRecord) -> tuple[str, ...]:
@@ -51,7 +86,8 @@ def next_steps_of(record: AuditRecord) -> tuple[str, ...]:
         return (_KNOWN,)
     decisive = [r for r in record.verdict.rules if r.outcome == record.verdict.outcome]
     if record.verdict.outcome == "fail":
-        return _after_a_fail(decisive)
+        unfair = [r for r in record.verdict.rules if r.name.startswith("validity.") and r.outcome != "pass"]
+        return (*_after_a_fail(decisive), *dict.fromkeys(_missing(rule, record) for rule in unfair))
     if record.verdict.outcome == "inconclusive":
         steps = dict.fromkeys(_missing(rule, record) for rule in decisive)
         return ("Do not release on the strength of this audit: an open question is not a pass.", *steps)
@@ -78,20 +114,30 @@ def _missing(rule: Rule, record: AuditRecord) -> str:
     plugin, _, name = rest.partition(".")
     criterion = CRITERIA.get(family, family)
     finding = _finding(record, family, plugin)
+    if family == "validity":
+        advice = next((c.advice for c in checks_of(record) if c.finding.plugin == plugin), "")
+        return f"{name_of(rule)}: {advice or rule.reason}"
     if finding is None:
         attack = f"--attack {_ATTACKS[family]}" if family in _ATTACKS else "an attack of this kind"
         return f"{criterion} was not tested: run {attack}, with the access and data it needs."
+    if voided(finding):
+        return _UNFAIR
+    return f"{criterion}, {plugin}: {_lacks(finding, name, record)}"
+
+
+def _lacks(finding: Finding, name: str, record: AuditRecord) -> str:
+    """What an attack needs before its rule can be decided."""
     if finding.status == "error":
-        return f"{criterion}, {plugin}: it broke. Repair what the error names and audit again."
+        return "it broke. Repair what the error names and audit again."
     if finding.status == "invalid":
-        return f"{criterion}, {plugin}: the test's own check failed. It needs more reference patients or more training."
+        return "the test's own check failed. It needs more reference patients or more training."
     estimate = finding.estimate(name) if name else None
     if estimate is None or estimate.value is None:
-        return f"{criterion}, {plugin}: no number could be measured. The reason above says what it lacks."
+        return "no number could be measured. The reason above says what it lacks."
+    if estimate.detectable is None and record.spec.certificate == "none":
+        return "how small a leak would show was not measured. Audit again with the certificate 'light' or 'thorough'."
     more = "more training and holdout patients" if estimate.unit == "patient" else "more released images or patients"
-    return (
-        f"{criterion}, {plugin}: {more} are needed; with these a leak at the limit can be neither shown nor excluded."
-    )
+    return f"{more} are needed; with these a leak at the limit can be neither shown nor excluded."
 
 
 def _finding(record: AuditRecord, family: str, plugin: str) -> Finding | None:

@@ -1,17 +1,21 @@
-"""The three criteria of Working Party opinion 216 as a reader meets them, and the threats that nobody tested."""
+"""The three criteria of Working Party opinion 216 as a reader meets them, and the verdict in one sentence."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from ..audit.record import AuditRecord, Estimate, Finding, Rule
+from .fairness import voided
 from .measures import measure_of
+from .power import listed, reach_of
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 OUTCOMES: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
+    """What a criterion asks, how it is tested, and how a leak is said."""
+
     family: str
     title: str
     asks: str
@@ -19,22 +23,22 @@ class _Question:
     leaks: str
 
 
-_QUESTIONS = (
-    _Question(
+QUESTIONS = (
+    Question(
         "memorization",
         "Singling out",
         "Does the release contain an image of a particular patient?",
         "Tested by measuring whether released images lie closer to training images than to images of other patients.",
         "Released images reproduce training patients beyond the limit set for this audit.",
     ),
-    _Question(
+    Question(
         "reidentification",
         "Linkability",
         "Can a released image be connected to the patient whose record stands behind it?",
         "Tested with a model trained to recognise the same person in two images, whose own ability is measured first.",
         "Released images can be connected to training patients beyond the limit set for this audit.",
     ),
-    _Question(
+    Question(
         "membership",
         "Inference",
         "Can an outsider work out that a particular patient's images were used for training?",
@@ -44,7 +48,7 @@ _QUESTIONS = (
 )
 
 
-TITLES = {question.family: question.title for question in _QUESTIONS}
+TITLES = {question.family: question.title for question in QUESTIONS} | {"validity": "Fair comparison"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Criterion:
         measured: the primary estimates, each with its finding.
         missing: findings of this family that give no number, each with a reason.
         rules: the verdict rules of this family.
+        reaches: for each attack that gave a result, the smallest leaks it would have found.
+        failures: rules that failed although no finding of this family is valid.
     """
 
     family: str
@@ -74,6 +80,8 @@ class Criterion:
     measured: tuple[tuple[Finding, Estimate], ...]
     missing: tuple[Finding, ...]
     rules: tuple[Rule, ...]
+    reaches: tuple[tuple[str, str], ...]
+    failures: tuple[Rule, ...]
 
     @property
     def gaps(self) -> dict[tuple[str, str], list[Estimate]]:
@@ -95,10 +103,10 @@ def outcome_of(rules: tuple[Rule, ...]) -> Outcome:
 
 def criteria_of(record: AuditRecord) -> tuple[Criterion, ...]:
     """All three criteria, whether tested or not."""
-    return tuple(_criterion(record, question) for question in _QUESTIONS)
+    return tuple(_criterion(record, question) for question in QUESTIONS)
 
 
-def _criterion(record: AuditRecord, question: _Question) -> Criterion:
+def _criterion(record: AuditRecord, question: Question) -> Criterion:
     own = [f for f in record.findings if f.kind == "attack" and f.family == question.family]
     rules = tuple(r for r in record.verdict.rules if r.name.partition(".")[0] == question.family)
     outcome = outcome_of(rules)
@@ -107,12 +115,16 @@ def _criterion(record: AuditRecord, question: _Question) -> Criterion:
         badge, headline = "Leak above the limit", question.leaks
     elif outcome == "pass":
         badge = "No leak above the limit"
-        headline = (
-            "These tests found no leak above the limit set for this audit, and one of that size would have shown."
-        )
+        headline = "These tests found no leak above the limit set for this audit."
     elif any(estimate.value is not None for _, estimate in measured):
         badge = "Not decided"
         headline = "Something was measured, but not enough to say whether the limit is kept. This is not a pass."
+    elif any(voided(f) for f in own):
+        badge = "Not valid"
+        headline = (
+            "The comparison behind these tests was not fair, so their results mean nothing. That is not a pass: "
+            "the question remains open."
+        )
     else:
         badge = "Could not be measured"
         headline = "This audit says nothing about this risk. That is not a pass: the question remains open."
@@ -127,6 +139,8 @@ def _criterion(record: AuditRecord, question: _Question) -> Criterion:
         measured=measured,
         missing=tuple(f for f in own if f.status != "ok"),
         rules=rules,
+        reaches=tuple((f.plugin, reach_of(f)) for f in own if f.status == "ok"),
+        failures=() if measured else tuple(r for r in rules if r.outcome == "fail"),
     )
 
 
@@ -151,19 +165,17 @@ def verdict_sentence(record: AuditRecord) -> str:
     open_ = sum(r.outcome == "inconclusive" for r in rules)
     if record.verdict.outcome == "fail":
         where = _criteria_of(rules, "fail")
-        return (
-            f"This audit found leakage above its limits ({where}): {failed} of {_counted(len(rules), 'rule')} failed."
-        )
+        return f"This audit found leakage above its limits ({where}): {failed} of {counted(len(rules), 'rule')} failed."
     if record.verdict.outcome == "pass":
         return (
-            f"No leakage above the limits was found by the tests that were run: all {_counted(len(rules), 'rule')} "
-            "passed, and leaks of that size would have shown."
+            "No leakage above the limits was found by the tests that were run: "
+            f"all {counted(len(rules), 'rule')} passed."
         )
     if not rules:
         return "This audit could not decide: no rule was evaluated. That is not a pass."
     where = _criteria_of(rules, "inconclusive")
     return (
-        f"This audit could not decide ({where}): {open_} of {_counted(len(rules), 'rule')} remained open. "
+        f"This audit could not decide ({where}): {open_} of {counted(len(rules), 'rule')} remained open. "
         "That is not a pass."
     )
 
@@ -171,44 +183,14 @@ def verdict_sentence(record: AuditRecord) -> str:
 def _criteria_of(rules: tuple[Rule, ...], outcome: Outcome) -> str:
     """``singling out and linkability``: the criteria whose rules came out so."""
     families = dict.fromkeys(r.name.partition(".")[0] for r in rules if r.outcome == outcome)
-    return " and ".join(TITLES.get(family, family).lower() for family in families)
+    return listed([TITLES.get(family, family).lower() for family in families])
 
 
-def _counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
+    """``1 rule``, ``2 rules``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def known_answer(record: AuditRecord) -> bool:
     """Whether the generator is one whose leakage was put there, or left out, on purpose."""
     return record.releases_real or record.spec.generator.name in {"copycat", "fresh"}
-
-
-# What no built-in attack covers unless one of the named plugins ran; the list is shown under "not tested".
-_THREATS = (
-    ("Inferring attributes of a patient (a diagnosis, say) beyond membership.", {"attribute"}),
-    ("Membership inference with shadow models (LiRA, RMIA, gradient-based).", {"lira", "rmia", "gsa"}),
-    ("Extracting training images by directed querying or from the weights.", {"extraction"}),
-    ("Several releases, or a retrained generator, from the same patients taken together.", {"releases"}),
-    ("Combining the release with other sources an attacker may hold (reports, other scans).", {"linkage"}),
-    ("A claimed differential-privacy budget against an audited bound.", {"dp-audit", "canaries"}),
-)
-
-
-def tested_threats(record: AuditRecord) -> tuple[Finding, ...]:
-    """The attacks that gave a result."""
-    return tuple(f for f in record.findings if f.kind == "attack" and f.status == "ok")
-
-
-def untested_threats(record: AuditRecord) -> tuple[str, ...]:
-    """Threats this audit says nothing about: attacks without a result, access not granted, and what none covers."""
-    attacks = [f for f in record.findings if f.kind == "attack"]
-    done = {f.plugin for f in attacks if f.status == "ok"}
-    lines = [f"{f.plugin} ({f.summary.rstrip('.')}): {f.status}. {f.reason}" for f in attacks if f.status != "ok"]
-    asked = {f.family for f in attacks}
-    lines += [f"{q.title}: no attack of this kind was asked for." for q in _QUESTIONS if q.family not in asked]
-    if record.access.lower() == "samples":
-        lines.append("An attacker who can query the model or holds its weights: only the released images were granted.")
-    elif record.access.lower() == "denoiser":
-        lines.append("An attacker who holds the model's weights: images and queries of the model were granted.")
-    lines += [words for words, plugins in _THREATS if not plugins & done]
-    return tuple(lines)

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..audit.record import AuditRecord, Estimate, Plot, Series
+from ..audit.record import AuditRecord, Estimate, Finding, Plot, Series
+from .fairness import voided
 from .measures import Scale
+from .power import KINDS, kind_of
 from .wording import number, share
 
 ROWS = 60
@@ -37,7 +39,11 @@ _CAPTIONS = {
     "drawn at the edge.",
     "histogram": "Where there is no leak the outlines for training and holdout patients coincide. A training outline "
     "that stands apart from the holdout's is what leakage looks like.",
+    "power": "How many audits noticed a planted leak of this size. The further left a curve crosses the dashed line, "
+    "which is 80 of 100 audits, the smaller the leak that would have been found.",
 }
+POWER_ASKED = 0.8
+ASKED = "noticed in 80 of 100 audits"
 
 
 def figures_of(record: AuditRecord) -> tuple[Figure, ...]:
@@ -46,14 +52,43 @@ def figures_of(record: AuditRecord) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             key=f"figure-{i}",
-            title=f"{finding.plugin}: {plot.name}",
-            caption=_CAPTIONS[plot.kind],
-            plot=plot if plot.kind == "histogram" else _briefly(_on_log_axes(plot)),
+            title=f"{finding.plugin}: {'how often planted leaks are noticed' if plot.kind == 'power' else plot.name}",
+            caption=_caption(finding, plot),
+            plot=_drawable(plot),
             columns=_columns(plot),
             rows=_rows(plot),
         )
         for i, (finding, plot) in enumerate(pairs, start=1)
     )
+
+
+def _caption(finding: Finding, plot: Plot) -> str:
+    void = "Not valid, for the comparison was not fair. " if voided(finding) else ""
+    return void + _CAPTIONS[plot.kind]
+
+
+def _drawable(plot: Plot) -> Plot:
+    if plot.kind == "power":
+        return _briefly(_with_the_power_asked(plot))
+    return plot if plot.kind == "histogram" else _briefly(_on_log_axes(plot))
+
+
+def _with_the_power_asked(plot: Plot) -> Plot:
+    """Kinds in plain words, shares above zero (their axis is logarithmic), and the line at 80%."""
+    series = []
+    for one in plot.series:
+        points = [(x, y) for x, y in zip(one.x, one.y, strict=True) if x > 0]
+        name = _in_words(one.label)
+        series.append(Series(label=name, x=tuple(x for x, _ in points), y=tuple(y for _, y in points)))
+    shares = [x for one in series for x in one.x]
+    if shares:
+        ends = (min(shares), max(shares))
+        series.append(Series(label=ASKED, x=ends, y=(POWER_ASKED, POWER_ASKED)))
+    return plot.model_copy(update={"series": tuple(series)})
+
+
+def _in_words(label: str) -> str:
+    return kind_of(label).noun if label in KINDS else label
 
 
 def _on_log_axes(plot: Plot) -> Plot:
@@ -74,15 +109,17 @@ def _briefly(plot: Plot) -> Plot:
 
 
 def _columns(plot: Plot) -> tuple[str, ...]:
-    if plot.kind == "roc":
-        return ("series", plot.x_label, plot.y_label)
+    if plot.kind != "histogram":
+        return ("series" if plot.kind == "roc" else "planted", plot.x_label, plot.y_label)
     return ("from", "to", *(s.label for s in plot.series))
 
 
 def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
-    if plot.kind == "roc":
+    if plot.kind != "histogram":
         return tuple(
-            (s.label, number(s.x[i], "share"), number(s.y[i], "share")) for s in plot.series for i in _thinned(len(s.x))
+            (_in_words(s.label), number(s.x[i], "share"), number(s.y[i], "share"))
+            for s in plot.series
+            for i in _thinned(len(s.x))
         )
     edges = plot.series[0].x if plot.series else ()
     return tuple(

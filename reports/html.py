@@ -11,19 +11,18 @@ from ..audit.plugin import report
 from ..audit.record import AuditRecord, Estimate
 from ..audit.types import ImageSet
 from . import wording
-from .advice import name_of, next_steps_of, reasons_of
-from .criteria import (
-    OUTCOMES,
-    criteria_of,
-    known_answer,
-    tested_threats,
-    untested_threats,
-    verdict_sentence,
-)
+from .advice import name_of, next_steps_of, reason_of, reasons_of
+from .criteria import OUTCOMES, criteria_of, known_answer, verdict_sentence
+from .fairness import checks_of, crossed_out, failed_checks_of, fair_sentence, voided
 from .figures import Figure, Strip, figures_of, strip_of
 from .footnotes import footnotes_of, own_note
 from .measures import group_of, measure_of
 from .pictures import pictures_of
+from .power import NAME as POWER
+from .power import UNKNOWN, found_from, mark_of, planted_in, reach_of, reach_of_all
+from .power import interval_of as share_interval_of
+from .power_table import power_table_of
+from .threats import tested_threats, untested_threats
 from .utility import sentences_of, tables_of
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
         record: what is reported.
         gallery: synthetic images to show, or None where no image may be shown.
     """
-    figures = figures_of(record)
+    checks, figures = checks_of(record), figures_of(record)
     script = _asset("report.js")
     plotly = _plotly() if figures else ""
     started = datetime.fromisoformat(record.provenance.started)
@@ -55,7 +54,11 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             reasons=reasons_of(record),
             steps=next_steps_of(record),
             known_answer=known_answer(record),
+            reach=reach_of_all(record),
+            checks=checks,
+            fair=fair_sentence(checks),
             criteria=criteria_of(record),
+            power=power_table_of(record),
             tested=tested_threats(record),
             untested=untested_threats(record),
             attacks=[f for f in record.findings if f.kind == "attack"],
@@ -75,14 +78,25 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             w=wording,
             strip=_strip,
             glossary=_glossary(record),
+            POWER=POWER,
             anchor=_anchor,
+            crossed_out=crossed_out,
+            failed_checks_of=failed_checks_of,
             footnotes_of=footnotes_of,
+            found_from=found_from,
             group_of=group_of,
+            mark_of=mark_of,
             measure_of=measure_of,
             name_of=name_of,
             own_note=own_note,
+            planted_in=planted_in,
+            reach_of=reach_of,
+            reason_of=reason_of,
             sentences_of=sentences_of,
+            share_interval_of=share_interval_of,
             tables_of=tables_of,
+            unknown=UNKNOWN,
+            voided=voided,
         )
     )
 

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 from ..audit.plugin import report
 from ..audit.record import AuditRecord
 from ..audit.types import ImageSet
+from .advice import reason_of
 
 # XML 1.0 has no way to write these, not even escaped.
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -17,7 +18,8 @@ def junit(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
 
     A rule that fails is a ``failure``. One that could not be decided is an ``error`` of type ``inconclusive``: CI
     systems show a skipped test as harmless, and this one is not. A plugin that broke is an ``error`` of type ``error``,
-    and a verdict without rules becomes one test case of its own, so that no empty file is ever read as success.
+    and a verdict without rules becomes one test case of its own, so that no empty file is ever read as success. A rule
+    that passes carries its reason and the smallest leak that would have been found.
     """
     seconds = record.provenance.seconds
     suite = ET.Element("testsuite", name=_written(f"privbench {record.spec.generator.name}"), time=f"{seconds:.3f}")
@@ -27,6 +29,8 @@ def junit(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
             _outcome(case, "failure", "fail", rule.reason)
         elif rule.outcome == "inconclusive":
             _outcome(case, "error", "inconclusive", rule.reason)
+        else:
+            ET.SubElement(case, "system-out").text = _written(reason_of(rule, record))
     if not record.verdict.rules:
         _outcome(_case(suite, "verdict", "verdict"), "error", "inconclusive", "no rule was evaluated")
     for finding in record.findings:

@@ -6,8 +6,11 @@ from ..audit.plugin import report
 from ..audit.record import AuditRecord, Finding
 from ..audit.types import ImageSet
 from . import wording
-from .advice import name_of, next_steps_of
-from .criteria import Criterion, criteria_of, known_answer, untested_threats, verdict_sentence
+from .advice import name_of, next_steps_of, reason_of
+from .criteria import Criterion, criteria_of, known_answer, verdict_sentence
+from .fairness import Check, checks_of, fair_sentence
+from .power import UNKNOWN, mark_of, reach_of, reach_of_all
+from .threats import tested_threats, untested_threats
 from .utility import sentences_of
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -18,7 +21,8 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
     """A Markdown summary for a merge request: verdict, rules, the main numbers, utility, what was not tested."""
     spec = record.spec
     lines = [f"# Privacy audit: {_text(spec.generator.name)} on {_text(spec.cohort.name)}", ""]
-    lines += [f"**{record.verdict.outcome.upper()}.** {_text(verdict_sentence(record))}", ""]
+    reach = "" if record.verdict.outcome == "fail" else reach_of_all(record)
+    lines += [f"**{record.verdict.outcome.upper()}.** {_text(f'{verdict_sentence(record)} {reach}')}", ""]
     if record.simulated:
         lines += ["> **Simulated data.** No image of this audit shows a real person.", ""]
     if known_answer(record):
@@ -27,7 +31,8 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
             "",
         ]
     lines += [*(f"- {_text(step)}" for step in next_steps_of(record)), ""]
-    rules: list[tuple[str, ...]] = [(name_of(r), r.outcome, r.reason) for r in record.verdict.rules]
+    lines += ["## Is the comparison fair?", "", *_fairness(checks_of(record)), ""]
+    rules: list[tuple[str, ...]] = [(name_of(r), r.outcome, reason_of(r, record)) for r in record.verdict.rules]
     lines += ["## Verdict rules", "", *_table(("rule", "outcome", "reason"), rules)]
     heads = (
         "criterion",
@@ -37,8 +42,10 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
         "no leakage",
         "rests on",
         "reading",
+        "would have been noticed",
     )
     lines += ["## Main numbers", "", *_table(heads, [row for c in criteria_of(record) for row in _rows(c)])]
+    lines += ["## Smallest leak that would have been found", "", *_power(record), ""]
     utility = [_utility(f) for f in record.findings if f.kind == "metric"]
     if utility:
         lines += ["## Utility", "", *utility, ""]
@@ -62,16 +69,40 @@ def _rows(criterion: Criterion) -> list[tuple[str, ...]]:
             wording.null_of(e),
             wording.count_of(e),
             wording.READINGS[wording.reading_of(e)],
+            "" if e.worse == "none" else " ".join(mark_of(f)),
         )
         for f, e in criterion.measured
         if e.value is not None
     ]
     gaps = [
-        (criterion.title, f"{', '.join(wording.title_of(e.name) for e in estimates)} ({plugin})", note, "", "", "", "")
+        (
+            criterion.title,
+            f"{', '.join(wording.title_of(e.name) for e in estimates)} ({plugin})",
+            note,
+            "",
+            "",
+            "",
+            "",
+            "",
+        )
         for (plugin, note), estimates in criterion.gaps.items()
     ]
-    missing = [(criterion.title, f.plugin, f"{f.status}. {f.reason}", "", "", "", "") for f in criterion.missing]
+    missing = [(criterion.title, f.plugin, f"{f.status}. {f.reason}", "", "", "", "", "") for f in criterion.missing]
     return [*measured, *gaps, *missing]
+
+
+def _fairness(checks: tuple[Check, ...]) -> list[str]:
+    """The sentence, and a line for each check that did not pass."""
+    return [_text(fair_sentence(checks)), ""] + [
+        f"- {_text(c.title)}: **{c.badge.lower()}**. {_text(' '.join((*c.says, c.advice)))}"
+        for c in checks
+        if c.outcome != "pass"
+    ]
+
+
+def _power(record: AuditRecord) -> list[str]:
+    """One sentence an attack."""
+    return [f"- {_text(f.plugin)}: {_text(reach_of(f))}" for f in tested_threats(record)] or [UNKNOWN]
 
 
 def _utility(finding: Finding) -> str:

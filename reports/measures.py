@@ -158,6 +158,76 @@ MEASURES = {
         "link released images. It says nothing about the generator.",
         "Of pairs that do show one person, the model would link {value}; of strangers {null}.",
     ),
+    "detectable_share": Measure(
+        "Smallest leak that would have been found",
+        "share",
+        "Smallest share of the released images that an attack notices with 80% power at 5% false alarms where they are "
+        "replaced by altered copies of patients; for attacks on the denoiser, the smallest share of the training "
+        "patients that a model is overfitted to. Measured by planting such leaks and running the attack again.",
+        reads="never",
+    ),
+    "shared_patients": Measure(
+        "Patients in two parts",
+        "number",
+        "Patients whose names in two parts of the data differ in spelling only. A holdout patient must be one whom the "
+        "generator never met.",
+        "{value} patients may stand in more than one part of the data: their names differ in spelling only.",
+        none="No patient stands in more than one part of the data, under no spelling of the name.",
+        reads="never",
+    ),
+    "exact_duplicates": Measure(
+        "Exact duplicates",
+        "share",
+        "Share of holdout images that equal a training image. Such an image was trained on, so it is no control.",
+        "{value} of the holdout images equal a training image.",
+        none="No holdout image equals a training image.",
+        reads="never",
+    ),
+    "near_duplicates": Measure(
+        "Near duplicates",
+        "share",
+        "Share of holdout images that are a training image but for small changes: closer than half the smallest "
+        "distance between images of different patients.",
+        "{value} of the holdout images are a training image but for small changes.",
+        none="No holdout image is a training image but for small changes.",
+        reads="never",
+    ),
+    "closest_pixels": Measure(
+        "Closest pair, by pixels",
+        "score",
+        "How far the most similar pair of a training and a holdout image lies apart (share of variance unexplained), "
+        "against the same for different patients of one part. 0 is a copy.",
+        reads="never",
+    ),
+    "closest_hash": Measure(
+        "Closest pair, by fingerprint",
+        "score",
+        "The same by perceptual hash: the share of its bits that differ. 0 is a copy.",
+        reads="never",
+    ),
+    "blind_auc": Measure(
+        "Told apart without the generator (AUC)",
+        "score",
+        "How well a classifier that sees the real images alone, and nothing of the generator, tells training from "
+        "holdout patients. Where it does better than chance, an attack may succeed without any leak.",
+        "Shown one training and one holdout patient, a classifier that never saw the generator picks the training "
+        "patient {value} times out of 100; chance gives {null}.",
+        reads="never",
+    ),
+    "cramers_v": Measure(
+        "Difference in kind (Cramer's V)",
+        "score",
+        "How differently centres, classes or examinations are distributed over training and holdout patients: 0 is "
+        "alike, 1 is apart.",
+        reads="never",
+    ),
+    "ks_distance": Measure(
+        "Difference in amount (Kolmogorov-Smirnov)",
+        "score",
+        "The largest difference between the distributions of training and holdout patients over an amount, such as "
+        "brightness: 0 is alike, 1 is apart.",
+        reads="never",
+    ),
     "dice": Measure(
         "Dice overlap",
         "score",
@@ -252,6 +322,8 @@ GROUPS = {
     "aligned": "after shift, turn, flip",
     "embedding": "learned features",
     "foreground": "lesion alone",
+    "center": "centre",
+    "label": "class",
 }
 
 

@@ -8,22 +8,28 @@
 
   function traces(plot, colors) {
     return plot.series.map((series, i) => {
-      const chance = plot.kind === "roc" && series.label === "chance";
+      const power = plot.kind === "power";
+      const chance = power ? i === plot.series.length - 1 : plot.kind === "roc" && series.label === "chance";
       const color = chance ? colors.plot3 : [colors.plot1, colors.plot2, colors.plot3][i % 3];
+      const dash = power ? ["solid", "dot", "longdashdot"][Math.floor(i / 3) % 3] : i > 1 ? "dot" : "solid";
       const last = series.y[series.y.length - 1];
       return {
         type: "scatter",
-        mode: "lines",
+        mode: power && !chance ? "lines+markers" : "lines",
         name: text(series.label),
         x: series.x,
         y: plot.kind === "histogram" ? [...series.y, last] : series.y,
-        line: { color, width: 2, shape: chance ? "linear" : "hv", dash: chance ? "dash" : i > 1 ? "dot" : "solid" },
+        line: { color, width: 2, shape: chance || power ? "linear" : "hv", dash: chance ? "dash" : dash },
+        marker: { color, size: 6, symbol: ["circle", "square", "diamond"][Math.floor(i / 3) % 3] },
         fill: plot.kind === "histogram" && i < 2 ? "tozeroy" : "none",
         fillcolor: color + "22",
         hoverinfo: chance ? "skip" : "x+y+name",
       };
     });
   }
+
+  // What a logarithmic axis of shares may be labelled with.
+  const ticks = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
   function axis(title, colors, log) {
     const base = {
@@ -51,11 +57,19 @@
     } else {
       y.tickformat = ".0%";
     }
+    if (plot.kind === "power") {
+      const shares = plot.series.flatMap((series) => series.x);
+      const ends = [Math.min(...shares) / 1.2, Math.max(...shares) * 1.2];
+      const seen = ticks.filter((tick) => tick >= ends[0] && tick <= ends[1]);
+      Object.assign(x, { type: "log", range: ends.map(Math.log10), tickvals: seen, ticktext: seen.map((tick) => `${100 * tick}%`) });
+      y.range = [0, 1.03];
+    }
+    const columns = plot.kind === "power" ? { entrywidth: 0.5, entrywidthmode: "fraction", font: { size: 11 } } : {};
     const layout = {
-      xaxis: x, yaxis: y, height: printing ? 300 : 340, width: printing ? 620 : undefined, autosize: !printing,
+      xaxis: x, yaxis: y, height: (printing ? 300 : 340) + (plot.kind === "power" ? 40 : 0), width: printing ? 620 : undefined, autosize: !printing,
       margin: { l: 60, r: 12, t: 8, b: 50 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 12, color: colors.ink },
-      legend: { orientation: "h", y: -0.28, yanchor: "top", x: 0 }, hovermode: "closest",
+      legend: { orientation: "h", y: -0.28, yanchor: "top", x: 0, ...columns }, hovermode: "closest",
     };
     const config = { responsive: !printing, displaylogo: false, displayModeBar: false };
     if (drawn.has(plot.key)) Plotly.purge(canvas);

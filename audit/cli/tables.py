@@ -10,31 +10,24 @@ from rich.table import Table
 from ..record import AuditRecord, Estimate
 
 COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+PLANTED = "detectable_share"
 
 
 def print_record(record: AuditRecord, folder: Path) -> None:
-    """Findings, verdict and where to read on, on standard output."""
+    """Checks, findings, what would have been found, verdict and where to read on, on standard output."""
     console = Console(highlight=False)
     note = " (simulated patients)" if record.simulated else ""
     console.print(
         f"\n[bold]{escape(record.spec.generator.name)}[/bold] on {escape(record.spec.cohort.name)}{note}, "
-        f"attacker granted {record.access}, seed {record.spec.seed}"
+        f"attacker granted {escape(record.access)}, seed {record.spec.seed}"
     )
-    percent = f"{record.spec.confidence:.0%}"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for title in ("finding", f"value [{percent} interval]", "null", "detects", "n"):
-        table.add_column(title, justify="right" if title in {"null", "detects"} else "left", overflow="fold")
-    for finding in record.findings:
-        table.add_section()
-        state = "" if finding.status == "ok" else f"[yellow]{finding.status}[/yellow], see below"
-        table.add_row(f"[bold]{escape(finding.plugin)}[/bold] [dim]{finding.family}[/dim]", state)
-        for estimate in (e for e in finding.estimates if _headline(e, finding.estimates)):
-            table.add_row(*_cells(estimate))
-    console.print(table)
+    _print_checks(record, console)
+    console.print(_findings(record))
     console.print(
         "null: without a leak; detects: smallest value found with 80% power at 5% false alarms\n", style="dim"
     )
-    for finding in (f for f in record.findings if f.status != "ok"):
+    _print_power(record, console)
+    for finding in (f for f in record.findings if f.status != "ok" and f.kind != "check"):
         console.print(f"  [yellow]{finding.status:<12}[/yellow] {escape(f'{finding.plugin}: {finding.reason}')}")
     for rule in record.verdict.rules:
         color = COLORS[rule.outcome]
@@ -42,6 +35,68 @@ def print_record(record: AuditRecord, folder: Path) -> None:
     color = COLORS[record.verdict.outcome]
     console.print(f"\nverdict: [bold {color}]{record.verdict.outcome.upper()}[/bold {color}]")
     console.print(f"report:  {escape(str(folder / 'report.html'))}", soft_wrap=True)
+
+
+def _print_checks(record: AuditRecord, console: Console) -> None:
+    """One line a check: whether the comparison is fair comes before what it gave."""
+    checks = [f for f in record.findings if f.kind == "check"]
+    console.print("is the comparison fair?" if checks else "is the comparison fair? no check was made", style="bold")
+    for check in checks:
+        passed = check.status == "ok"
+        word = "ok" if passed else "FAILED" if check.status == "invalid" else check.status
+        color = "green" if passed else "yellow"
+        said = check.summary if passed else check.reason
+        console.print(f"  [{color}]{word:<12}[/{color}] {escape(f'{check.plugin}: {said}')}")
+
+
+def _findings(record: AuditRecord) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for title in ("finding", f"value [{record.spec.confidence:.0%} interval]", "null", "detects", "n"):
+        table.add_column(title, justify="right" if title in {"null", "detects"} else "left", overflow="fold")
+    for finding in (f for f in record.findings if f.kind != "check"):
+        table.add_section()
+        state = "" if finding.status == "ok" else f"[yellow]{finding.status}[/yellow], see below"
+        table.add_row(f"[bold]{escape(finding.plugin)}[/bold] [dim]{escape(finding.family)}[/dim]", state)
+        unfair = finding.status == "invalid" and finding.reason.startswith("the check '")
+        for estimate in (e for e in finding.estimates if e.name != PLANTED and _headline(e, finding.estimates)):
+            table.add_row(*_cells(estimate), style="strike dim" if unfair and estimate.name != "exact_copies" else None)
+    return table
+
+
+def _print_power(record: AuditRecord, console: Console) -> None:
+    """The smallest share of each planted kind of leak that each attack would have found."""
+    attacks = [f for f in record.findings if f.kind == "attack" and f.status == "ok"]
+    planted = {f.plugin: {e.group: e for e in f.estimates if e.name == PLANTED} for f in attacks}
+    kinds = dict.fromkeys(kind for found in planted.values() for kind in found)
+    without = [f.plugin for f in attacks if not planted[f.plugin]]
+    if kinds:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+        table.add_column("smallest leak found", overflow="fold")
+        shown = [name for name in planted if planted[name]]
+        for name in shown:
+            table.add_column(escape(name), justify="right", overflow="fold")
+        for kind in kinds:
+            table.add_row(escape(kind), *(_share(planted[name].get(kind)) for name in shown))
+        console.print(table)
+        console.print(
+            "share of released images that are such copies (overfitted: of member patients), "
+            "found with 80% power at 5% false alarms\n",
+            style="dim",
+        )
+    if without:
+        names = escape(", ".join(without))
+        console.print(f"how small a leak would have been found was not measured: {names}\n", style="yellow")
+
+
+def _share(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    if estimate.value is None:
+        return f"[yellow]{escape(estimate.note)}[/yellow]"
+    span = ""
+    if estimate.low is not None and estimate.high is not None:
+        span = escape(f" [{estimate.low:.1%}, {estimate.high:.1%}]")
+    return f"{estimate.value:.1%}{span}"
 
 
 def _headline(estimate: Estimate, among: tuple[Estimate, ...]) -> bool:

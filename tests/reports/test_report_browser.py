@@ -73,7 +73,7 @@ def test_figures_far_below_are_not_drawn_before_they_come_into_view(visit):
 
 def test_hostile_names_are_shown_and_do_nothing(visit):
     seen = visit("hostile", viewport={"width": 1280, "height": 900})
-    assert seen.draw() == 2
+    assert seen.draw() == 6
     seen.page.wait_for_timeout(200)
     assert seen.page.evaluate("window.pwned") is None
     assert seen.page.locator("img[onerror], svg a").count() == 0
@@ -107,7 +107,7 @@ def test_on_paper_tables_keep_their_columns_and_fit_a_page_of_a4(visit):
     shown = "[...document.querySelectorAll('.stacked tr')].every((r) => getComputedStyle(r).display === 'table-row')"
     assert page.evaluate(shown)
     assert page.evaluate("[...document.querySelectorAll('.stacked')].every((t) => t.offsetWidth <= 688)")
-    narrow = "Math.min(...[...document.querySelectorAll('.method td')].map((cell) => cell.offsetWidth))"
+    narrow = "Math.min(...[...document.querySelectorAll('#findings .method td')].map((cell) => cell.offsetWidth))"
     assert page.evaluate(narrow) > 400
 
 
@@ -153,7 +153,10 @@ def test_without_javascript_every_number_is_readable(visit, record):
     seen = visit(java_script_enabled=False, viewport={"width": 1280, "height": 900})
     page = seen.page
     assert page.locator("noscript p").is_visible()
-    tables = " ".join(page.locator("#findings table, #utility table, #rules table").all_inner_texts())
+    page.locator("#fair summary").click()
+    tables = " ".join(
+        page.locator("#fair table, #findings table, #power table, #utility table, #rules table").all_inner_texts()
+    )
     tables = tables.replace("\N{MINUS SIGN}", "-")
     for finding in record.findings:
         for estimate in finding.estimates:

@@ -88,7 +88,7 @@ def test_no_word_promises_what_an_audit_cannot(page):
 @pytest.mark.parametrize(
     "said",
     [
-        "This audit found leakage above its limits (singling out): 1 of 7 rules failed.",
+        "This audit found leakage above its limits (singling out): 1 of 11 rules failed.",
         "Singling out: copied share (nearest): 0.203 [0.171, 0.239], allowed: at most 0.02",
         "Look at confidential/nearest.csv",
         "Adding the synthetic images to the real ones changed Dice by \N{MINUS SIGN}0.090",

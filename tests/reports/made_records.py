@@ -1,0 +1,262 @@
+"""A record as a real audit of dfgm on brain-sim would leave it; hostile, unfair, uncertified and broken variants."""
+
+from typing import Any
+
+from privbench.audit.record import (
+    AuditRecord,
+    AuditSpec,
+    Finding,
+    Fingerprint,
+    PluginSpec,
+    Provenance,
+    Rule,
+    Verdict,
+)
+
+from .made_findings import estimate, exact_copies, histogram, membership, nearest, siamese, utility
+from .made_validity import DUPLICATES, ON_IMAGES, certificate, certified, check, checks
+
+HOSTILE = (
+    "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2><!-- {{ 7*7 }} \"'& | `@all` " + "W" * 90
+)
+WEAK: dict[str, float | None] = dict.fromkeys(ON_IMAGES) | {"exact": 0.118, "noise": 0.124}
+FAIR = tuple(
+    Rule(name=f"validity.{name}", outcome="pass", reason="ok")
+    for name in ("patient-overlap", "duplicates", "blind-baseline", "shift")
+)
+RULES = (
+    *FAIR,
+    Rule(
+        name="memorization.nearest.copied_share", outcome="fail", reason="0.203 [0.171, 0.239], allowed: at most 0.02"
+    ),
+    Rule(
+        name="memorization.nearest.exact_copies", outcome="pass", reason="0 of 600 released images, 0 against holdout"
+    ),
+    Rule(
+        name="membership.gan-leaks.auc",
+        outcome="inconclusive",
+        reason="0.541 [0.462, 0.618], allowed: 0.4 to 0.6; the interval reaches beyond it",
+    ),
+    Rule(
+        name="membership.loss.auc",
+        outcome="inconclusive",
+        reason="0.532 [0.470, 0.594]; but only 0.611 or more would have been found",
+    ),
+    Rule(
+        name="reidentification.siamese.linked_excess",
+        outcome="pass",
+        reason="0.012 [-0.021, 0.045], allowed: at most 0.05; a leak of 0.040 would have been found",
+    ),
+    Rule(name="membership.domias", outcome="inconclusive", reason="error: LinAlgError: singular matrix"),
+    Rule(
+        name="reidentification.faces", outcome="inconclusive", reason="invalid: the verifier's AUC is 0.61, below 0.9"
+    ),
+)
+
+
+def build(**changes: Any) -> AuditRecord:
+    """The record of a realistic audit; keyword arguments replace its fields."""
+    fields: dict[str, Any] = {
+        "spec": AuditSpec(
+            cohort=PluginSpec(name="brain-sim", options={"patients": 300, "size": 64}),
+            generator=PluginSpec(name="dfgm", options={"steps": 2000}),
+            attacks=tuple(PluginSpec(name=n) for n in ("nearest", "gan-leaks", "loss", "siamese")),
+            metrics=tuple(PluginSpec(name=n) for n in ("dice", "roc-auc", "frechet", "fid")),
+        ),
+        "simulated": True,
+        "releases_real": False,
+        "access": "DENOISER",
+        "data": tuple(
+            Fingerprint(part=part, images=400, patients=100, shape=(1, 64, 64), centers=4, sha256=f"{i:x}" * 64)
+            for i, part in enumerate(("members", "holdout", "reference", "public", "samples"), 10)
+        ),
+        "findings": (
+            *checks(),
+            certified(nearest()),
+            certified(membership("gan-leaks", "SAMPLES", (0.541, 0.462, 0.618), 1), WEAK),
+            certified(membership("loss", "DENOISER", (0.532, 0.470, 0.594), 2)),
+            Finding(
+                plugin="domias",
+                kind="attack",
+                family="membership",
+                summary="Density ratio against a reference.",
+                paper="arXiv:2302.12580",
+                access="SAMPLES",
+                status="error",
+                reason="LinAlgError: singular matrix",
+            ),
+            certified(siamese()),
+            Finding(
+                plugin="faces",
+                kind="attack",
+                family="reidentification",
+                summary="Links rendered faces.",
+                access="SAMPLES",
+                status="invalid",
+                reason="the verifier's AUC on real pairs is 0.61, below 0.9",
+                estimates=(
+                    estimate("verifier_auc", 0.61, 0.55, 0.67, 0.5, unit="pair", worse="none", group="unseen patients"),
+                ),
+            ),
+            *utility(),
+        ),
+        "verdict": Verdict(outcome="fail", rules=RULES),
+        "provenance": Provenance(
+            privbench="0.1.0",
+            python="3.11.9",
+            platform="Linux 6.1 x86_64",
+            device="cpu",
+            libraries={"torch": "2.13.0", "numpy": "2.4.6", "faiss-cpu": "1.15.1"},
+            git_commit="4f2a" * 10,
+            git_dirty=False,
+            command="privbench run --generator dfgm --attack all",
+            started="2026-02-28T09:30:00+00:00",
+            seconds=251.0,
+        ),
+    }
+    return AuditRecord(**(fields | changes))
+
+
+PASSED = (
+    ("memorization.nearest.copied_share", "-0.002 [-0.012, 0.009], allowed: at most 0.02"),
+    ("memorization.nearest.exact_copies", "0 of 600 released images, 0 against holdout"),
+    ("membership.gan-leaks.auc", "0.511 [0.452, 0.568], allowed: 0.4 to 0.6; a leak of 0.590 would have been found"),
+    ("reidentification.siamese.linked_excess", "0.012 [-0.021, 0.045], allowed: at most 0.05"),
+)
+
+
+def attacks(shares: dict[str, float | None] | None = None) -> tuple[Finding, ...]:
+    """Three attacks that found nothing, with this certificate."""
+    found = nearest(leaks=False), membership("gan-leaks", "SAMPLES", (0.511, 0.452, 0.568), 1), siamese()
+    return tuple(certified(f, shares) for f in found)
+
+
+def passing(**changes: Any) -> AuditRecord:
+    """An audit that found nothing, fairly, and would have noticed copies."""
+    rules = (*FAIR, *(Rule(name=name, outcome="pass", reason=reason) for name, reason in PASSED))
+    fields = {"findings": (*checks(), *attacks(), *utility()), "verdict": Verdict(outcome="pass", rules=rules)}
+    return build(**(fields | changes))
+
+
+def blind() -> AuditRecord:
+    """The same, but three kinds of leak are noticed by nobody."""
+    return passing(findings=(*checks(), *attacks(ON_IMAGES | {"elastic": None, "foreground": None})))
+
+
+def uncertified() -> AuditRecord:
+    """An audit that found nothing, of which nobody knows what it would have found."""
+    findings = nearest(leaks=False), membership("gan-leaks", "SAMPLES", (0.511, 0.452, 0.568), 1), siamese()
+    why = "how small a leak would have been found was not measured"
+    rules = (*FAIR, *(Rule(name=n, outcome="inconclusive", reason=f"{reason}; {why}") for n, reason in PASSED))
+    return passing(
+        spec=build().spec.model_copy(update={"certificate": "none"}),
+        findings=(
+            *checks(),
+            *(
+                f.model_copy(
+                    update={
+                        "estimates": tuple(
+                            e.model_copy(update={"detectable": None if e.name != "auc" else e.detectable})
+                            for e in f.estimates
+                        )
+                    }
+                )
+                for f in findings
+            ),
+        ),
+        verdict=Verdict(outcome="inconclusive", rules=rules),
+    )
+
+
+def careless() -> AuditRecord:
+    """As an old audit may be: no check, no certificate, and yet a pass."""
+    findings = tuple(f for f in uncertified().findings if f.kind != "check")
+    rules = tuple(Rule(name=name, outcome="pass", reason=reason) for name, reason in PASSED)
+    return passing(findings=findings, verdict=Verdict(outcome="pass", rules=rules))
+
+
+def unfair(*, copies: int = 0) -> AuditRecord:
+    """Images stand on both sides, so that what rests on the comparison is not valid; exact copies still count."""
+    reason = f"the check 'duplicates' failed: {DUPLICATES}"
+    findings = tuple(f.model_copy(update={"status": "invalid", "reason": reason}) for f in attacks())
+    memorization = findings[0].model_copy(
+        update={
+            "estimates": tuple(exact_copies(copies) if e.name == "exact_copies" else e for e in findings[0].estimates)
+        }
+    )
+    rules = [
+        *(r for r in FAIR if r.name != "validity.duplicates"),
+        Rule(name="validity.duplicates", outcome="inconclusive", reason=f"invalid: {DUPLICATES}"),
+        *(Rule(name=f"{f.family}.{f.plugin}", outcome="inconclusive", reason=f"invalid: {reason}") for f in findings),
+    ]
+    if copies:
+        note = f"{copies} of 600 released images, 0 against holdout (limit: none identical to a member's)"
+        rules.append(Rule(name="memorization.nearest.exact_copies", outcome="fail", reason=note))
+    return passing(
+        findings=(*checks(duplicates=DUPLICATES), memorization, *findings[1:], *utility()),
+        verdict=Verdict(outcome="fail" if copies else "inconclusive", rules=tuple(rules)),
+    )
+
+
+RECORDS = {
+    "plain": build,
+    "passing": passing,
+    "blind": blind,
+    "uncertified": uncertified,
+    "careless": careless,
+    "unfair": unfair,
+    "copies": lambda: unfair(copies=3),
+}
+
+
+def build_hostile() -> AuditRecord:
+    """Every text that data or a plugin may bring, turned against the page."""
+    finding = membership("loss", "DENOISER", (0.5, 0.4, 0.6), 3)
+    plot = finding.plots[0].model_copy(
+        update={
+            "name": HOSTILE,
+            "x_label": HOSTILE,
+            "series": tuple(s.model_copy(update={"label": HOSTILE}) for s in finding.plots[0].series),
+        }
+    )
+    planted, curves = certificate({HOSTILE: 0.02, "exact": None})
+    planted = tuple(e.model_copy(update={"method": HOSTILE, "note": HOSTILE}) for e in planted)
+    bad = estimate("auc", 0.5, 0.4, 0.6, 0.5, group=HOSTILE, method=HOSTILE, note=HOSTILE)
+    base = build()
+    evil = finding.model_copy(
+        update={
+            "plugin": HOSTILE,
+            "summary": HOSTILE,
+            "paper": HOSTILE,
+            "notes": (HOSTILE,),
+            "plots": (plot, histogram(HOSTILE, 4), curves),
+            "estimates": (bad, bad.model_copy(update={"name": HOSTILE, "group": ""}), *planted),
+        }
+    )
+    broken = Finding(
+        plugin=HOSTILE, kind="metric", family="utility", summary=HOSTILE, access=HOSTILE, status="error", reason=HOSTILE
+    )
+    odd = check("shift", bad.model_copy(update={"name": "shift"}), status="invalid", reason=HOSTILE)
+    odd = odd.model_copy(update={"summary": HOSTILE})
+    void = evil.model_copy(update={"status": "invalid", "reason": f"the check '{HOSTILE}' failed: {HOSTILE}"})
+    return build(
+        spec=base.spec.model_copy(
+            update={
+                "cohort": PluginSpec(name=HOSTILE, options={"path": HOSTILE}),
+                "generator": PluginSpec(name=HOSTILE),
+            }
+        ),
+        access=HOSTILE,
+        data=tuple(d.model_copy(update={"part": HOSTILE}) for d in base.data),
+        findings=(odd, odd.model_copy(update={"plugin": HOSTILE}), evil, void, broken),
+        verdict=Verdict(
+            outcome="fail",
+            rules=(
+                Rule(name=f"membership.{HOSTILE}", outcome="fail", reason=HOSTILE),
+                Rule(name=f"validity.{HOSTILE}", outcome="inconclusive", reason=HOSTILE),
+            ),
+        ),
+        provenance=base.provenance.model_copy(
+            update={"command": HOSTILE, "platform": HOSTILE, "libraries": {HOSTILE: HOSTILE}}
+        ),
+    )

@@ -1,0 +1,197 @@
+"""Whoever reads that no leak was found reads beside it how small a leak would have been found."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from privbench.audit.cli.tables import print_record
+from privbench.audit.record import AuditRecord
+from privbench.reports.criteria import criteria_of
+from privbench.reports.figures import figures_of
+from privbench.reports.html import html
+from privbench.reports.junit import junit
+from privbench.reports.md import md
+from privbench.reports.measures import MEASURES
+from privbench.reports.power import KINDS, UNKNOWN, brief_of, mark_of, reach_of, reach_of_all
+from privbench.reports.power_table import power_table_of
+from privbench.reports.threats import untested_threats
+
+from .made_findings import nearest
+from .made_records import RECORDS, blind, careless, passing, uncertified
+from .made_validity import ON_IMAGES, certified
+
+# How a report says that nothing was found: the none-sentences by their first words, readings, badges, headlines.
+CHECKED = ("shared_patients", "exact_duplicates", "near_duplicates")  # what a check did not find is no leak
+NOTHING = (
+    "no leak above",
+    "no leakage above",
+    "no excess",
+    "not worse",
+    "within what chance gives",
+    *(m.none.partition("{")[0].lower() for name, m in MEASURES.items() if m.none and name not in CHECKED),
+)
+REACH = ("would have been noticed", "not noticed at any share", "noticed from", "noticed at no share", "not measured")
+# Elements that a reader takes in at one glance; the phrase and the figure must stand in the same one.
+BLOCKS = {"tbody", "article"}
+
+
+class Blocks(HTMLParser):
+    """The text of each block of the page: the verdict's box, each criterion's card, each table body, the rest."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.texts: list[list[str]] = [[]]
+        self._open: list[tuple[str, list[str]]] = []
+        self._silent = False
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        classes = (dict(attrs).get("class") or "").split()
+        self._silent = tag in {"script", "style"}
+        if tag in BLOCKS or "verdict" in classes or (tag == "div" and self._open):
+            block: list[str] = [] if tag != "div" or "verdict" in classes else self._open[-1][1]
+            self._open.append((tag, block))
+            self.texts.append(block)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+        if self._open and self._open[-1][0] == tag:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            (self._open[-1][1] if self._open else self.texts[0]).append(data)
+
+
+def says_nothing_was_found(text: str) -> bool:
+    return any(words in text.lower() for words in NOTHING)
+
+
+def says_what_would_have_been(text: str) -> bool:
+    return any(words in text.lower() for words in REACH)
+
+
+def lines_of_html(record: AuditRecord) -> Iterator[str]:
+    for block in Blocks(html(record, None)).texts[1:]:
+        yield " ".join(" ".join(block).split())
+
+
+def lines_of_md(record: AuditRecord) -> Iterator[str]:
+    """Every line; the verdict's together with the one after it."""
+    lines = [line for line in md(record, None).splitlines() if line]
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        yield f"{line} {following}" if line.startswith("**") else line
+
+
+def lines_of_junit(record: AuditRecord) -> Iterator[str]:
+    for case in ET.fromstring(junit(record, None)).iter("testcase"):
+        green = not [child.tag for child in case if child.tag != "system-out"]
+        text = " ".join(child.text or "" for child in case)
+        yield f"no leak above: {text}" if green and not str(case.get("name")).startswith("validity.") else text
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("lines", [lines_of_html, lines_of_md, lines_of_junit])
+def test_nothing_found_is_never_said_without_the_smallest_leak_that_would_have_been(name, lines):
+    for text in lines(RECORDS[name]()):
+        if says_nothing_was_found(text):
+            assert says_what_would_have_been(text), text[:400]
+
+
+def test_these_records_do_say_that_nothing_was_found():
+    found = {name for name, make in RECORDS.items() if any(map(says_nothing_was_found, lines_of_html(make())))}
+    assert found >= {"plain", "passing", "blind", "uncertified", "careless"}
+    assert any(map(says_nothing_was_found, lines_of_md(passing())))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_terminal_shows_it_with_every_record(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    record = RECORDS[name]()
+    print_record(record, Path("run"))
+    shown = capsys.readouterr().out
+    valid = [f for f in record.findings if f.kind == "attack" and f.status == "ok"]
+    planted = [f for f in valid if f.estimate("detectable_share", "exact")]
+    assert ("smallest leak found" in shown) == bool(planted)
+    assert ("was not measured" in shown) == (
+        valid != planted and any(f.access == "SAMPLES" for f in valid) > len(planted)
+    )
+    if planted:
+        assert re.search(r"mixture +not detected up to 40%", shown)
+
+
+def test_a_card_names_each_kind_from_the_smallest_share_on():
+    assert reach_of(certified(nearest(leaks=False))) == (
+        "Exact or noisy copies would have been noticed from 1.1% [0.9% to 1.5%] of the released images; shifted copies "
+        "from 1.4%; copies of other contrast from 1.5%; bent copies from 2.7%; rotated copies from 3.2%; "
+        "copied lesions from 8.7%; not noticed at any share up to 40%: mixtures of two patients."
+    )
+
+
+def test_of_two_faithful_kinds_the_worse_one_is_told():
+    finding = certified(nearest(leaks=False), {"exact": 0.031, "noise": 0.012})
+    assert brief_of(finding).startswith("Exact or noisy copies would have been noticed from 3.1%")
+    assert mark_of(finding) == ("Exact or noisy copies noticed from", "3.1% of images")
+    lost = certified(nearest(leaks=False), {"exact": None, "noise": 0.012})
+    assert mark_of(lost) == ("Exact or noisy copies noticed", "at no share up to 40%")
+    assert "not noticed at any share up to 40%: exact copies" in brief_of(lost)
+
+
+def test_without_a_certificate_it_is_said_that_nobody_knows():
+    for record in (uncertified(), careless()):
+        assert reach_of_all(record) == UNKNOWN
+        assert UNKNOWN in untested_threats(record)
+        page = html(record, None)
+        assert "so no result here may be read as the absence of one" in page
+        assert not power_table_of(record).rows
+
+
+def test_the_verdict_tells_the_most_watchful_attack_for_each_kind():
+    weak = ON_IMAGES | {"exact": 0.2, "noise": 0.2, "mixture": 0.31}
+    base = passing()
+    findings = tuple(
+        certified(f.model_copy(update={"estimates": f.estimates[:2], "plots": ()}), weak if i else None)
+        for i, f in enumerate(f for f in base.findings if f.kind == "attack")
+    )
+    said = reach_of_all(base.model_copy(update={"findings": findings}))
+    assert said.startswith("Exact or noisy copies would have been noticed from 1.1%")
+    assert "mixtures of two patients from 31%" in said
+    some = (findings[0], findings[1].model_copy(update={"estimates": findings[1].estimates[:2]}))
+    assert reach_of_all(base.model_copy(update={"findings": some})).endswith(
+        "How small a leak gan-leaks would have found was not measured."
+    )
+
+
+def test_kinds_that_nobody_notices_are_named_as_not_covered():
+    text = " ".join(untested_threats(blind()))
+    for noun in ("mixtures of two patients", "bent copies", "copied lesions"):
+        assert f"Leaks of this kind would not have been found: {noun} (not found up to 40%)." in text
+    assert "only above the limit of 2% of the released images: rotated copies from 3.2%." in text
+
+
+def test_kinds_that_were_not_planted_are_named_too():
+    few = certified(nearest(leaks=False), {"exact": 0.01, "noise": 0.01})
+    text = " ".join(untested_threats(passing(findings=(few,))))
+    assert "was not tried: shifted copies, copies of other contrast, rotated copies" in text
+    assert "overfitting" not in text
+
+
+def test_the_table_holds_every_kind_and_attack_and_stands_on_the_page(record):
+    table = power_table_of(record)
+    assert [f.plugin for f in table.attacks] == ["nearest", "gan-leaks", "loss", "siamese"]
+    assert [row.group for row in table.rows] == list(KINDS)
+    loss = [row.cells[2] for row in table.rows]
+    assert [e is not None for e in loss] == [row.group == "overfitted" for row in table.rows]
+    assert not any(e.name == "detectable_share" for c in criteria_of(record) for _, e in c.measured)
+
+
+def test_a_power_curve_has_a_line_for_each_kind_and_the_eighty_per_cent(record):
+    (figure, *_) = (f for f in figures_of(record) if f.plot.kind == "power")
+    labels = [series.label for series in figure.plot.series]
+    assert labels[:-1] == [KINDS[kind].noun for kind in ON_IMAGES]
+    assert set(figure.plot.series[-1].y) == {0.8}
+    assert len(figure.rows) == sum(len(series.x) for series in figure.plot.series[:-1])
