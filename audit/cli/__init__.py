@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import doctor, list_, report, run, show
+from . import certify, doctor, list_, report, run, show
 
 app = typer.Typer(
     name="privbench",
@@ -20,6 +20,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 bad input, 4 finished with failed plugins.",
 )
 app.command("run")(run.run)
+app.command("certify")(certify.certify)
 app.command("list")(list_.list_plugins)
 app.command("show")(show.show)
 app.command("report")(report.report)

@@ -1,12 +1,12 @@
 """``privbench run``: one audit from spec to report."""
 
-import shlex
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .auditing import audit
 
 
 class Budget(StrEnum):
@@ -23,6 +23,14 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class Certificate(StrEnum):
+    """How closely to measure the power of the attacks with planted leaks."""
+
+    NONE = "none"
+    LIGHT = "light"
+    THOROUGH = "thorough"
 
 
 class Granted(StrEnum):
@@ -60,6 +68,10 @@ def run(
     samples: Annotated[int | None, typer.Option(min=1, help="Number of synthetic images released.")] = None,
     access: Annotated[Granted | None, typer.Option(help="What the attacker is granted (default: all there is)")] = None,
     budget: Annotated[Budget | None, typer.Option(help="How much computing it may cost (default: quick)")] = None,
+    certificate: Annotated[
+        Certificate | None,
+        typer.Option(help="How closely to measure how small a leak would be found (default: light at quick)"),
+    ] = None,
     device: Annotated[Device | None, typer.Option(help="Where to compute (default: auto)")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the record as JSON instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages.")] = False,
@@ -76,12 +88,7 @@ def run(
 
       privbench run -g ldm --generator-opt steps=4000 --attack membership --budget standard --seed 1
     """
-    from ..errors import BadInputError
-    from ..outputs import run_path
-    from ..runner import run as run_audit
     from ..spec import make_spec, parse_options, parse_plugin_options, read_toml, with_flags
-    from .console import TerminalProgress
-    from .tables import print_record
 
     content = with_flags(
         read_toml(spec) if spec else {},
@@ -93,25 +100,13 @@ def run(
             "attacks": (attack, parse_plugin_options(attack_opt or [], "--attack-opt")),
             "metrics": (metric, parse_plugin_options(metric_opt or [], "--metric-opt")),
         },
-        plain={"seed": seed, "samples": samples, "access": access, "budget": budget, "device": device},
+        plain={
+            "seed": seed,
+            "samples": samples,
+            "access": access,
+            "budget": budget,
+            "device": device,
+            "certificate": certificate,
+        },
     )
-    command = shlex.join(["privbench", *sys.argv[1:]])
-    progress = TerminalProgress(quiet=quiet)
-    try:
-        record = run_audit(make_spec(content), out=out, store=store, progress=progress, command=command)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command continues where it was", err=True)
-        raise typer.Exit(130) from None
-    except BadInputError:
-        raise
-    except Exception as error:
-        if debug:
-            raise
-        typer.echo(f"error: the audit stopped: {type(error).__name__}: {error}\nrun again with --debug", err=True)
-        raise typer.Exit(4) from error
-    if json:
-        typer.echo(record.model_dump_json(indent=1))
-    else:
-        print_record(record, run_path(out, record.spec))
-    if any(finding.status == "error" for finding in record.findings):
-        raise typer.Exit(4)
+    audit(make_spec(content), out=out, store=store, json=json, quiet=quiet, debug=debug)

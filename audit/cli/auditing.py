@@ -1,0 +1,42 @@
+"""What the commands that audit share: run, show, and say clearly how it ended."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import typer
+
+from ..record import AuditSpec
+
+
+def audit(spec: AuditSpec, *, out: Path | None, store: Path | None, json: bool, quiet: bool, debug: bool) -> None:
+    """Run the audit, print its record, and exit with 4 if a plugin failed.
+
+    Raises:
+        BadInputError: for anything the user can mend.
+    """
+    from ..errors import BadInputError
+    from ..outputs import run_path
+    from ..runner import run
+    from .console import TerminalProgress
+    from .tables import print_record
+
+    command = shlex.join(["privbench", *sys.argv[1:]])
+    try:
+        record = run(spec, out=out, store=store, progress=TerminalProgress(quiet=quiet), command=command)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command continues where it was", err=True)
+        raise typer.Exit(130) from None
+    except BadInputError:
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"error: the audit stopped: {type(error).__name__}: {error}\nrun again with --debug", err=True)
+        raise typer.Exit(4) from error
+    if json:
+        typer.echo(record.model_dump_json(indent=1))
+    else:
+        print_record(record, run_path(out, record.spec))
+    if any(finding.status == "error" for finding in record.findings):
+        raise typer.Exit(4)
