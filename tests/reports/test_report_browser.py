@@ -8,11 +8,17 @@ import pytest
 
 from privbench.reports.html import html
 
+from .made_records import unfair
+
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory, record, hostile, make_gallery, hostile_text) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
-    sources = {"plain": html(record, make_gallery()), "hostile": html(hostile, make_gallery(centre=hostile_text))}
+    sources = {
+        "plain": html(record, make_gallery()),
+        "unfair": html(unfair(copies=3), None),
+        "hostile": html(hostile, make_gallery(centre=hostile_text)),
+    }
     for name, source in sources.items():
         (folder / f"{name}.html").write_text(source, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in sources}
@@ -90,9 +96,10 @@ def test_the_page_itself_never_scrolls_sideways(visit, name, width):
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("name", ["plain", "unfair"])
 @pytest.mark.parametrize("width", [390, 1280, 1600])
-def test_every_table_fits_without_scrolling_sideways(visit, width):
-    page = visit(viewport={"width": width, "height": 900}).page
+def test_every_table_fits_without_scrolling_sideways(visit, name, width):
+    page = visit(name, viewport={"width": width, "height": 900}).page
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     wide = (
         "[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel)"
@@ -129,9 +136,11 @@ CONTRAST = """() => {
 }"""
 
 
+@pytest.mark.parametrize("name", ["plain", "unfair"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_has_the_contrast_that_wcag_aa_asks_for(visit, scheme):
-    seen = visit(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+def test_all_text_has_the_contrast_that_wcag_aa_asks_for(visit, name, scheme):
+    seen = visit(name, viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    seen.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     ratio, where = seen.page.evaluate(CONTRAST)
     assert ratio >= 4.5, where
 
