@@ -24,7 +24,7 @@ class Depth:
         shares: tried where an attack runs again for each, falling.
         draws: of planted images, or of patients, where an attack runs again for each.
         known: of the candidate patients, the share that a model is overfitted to.
-        trained: whether that model is trained as long as the audited one; otherwise as the generator says.
+        overfitted: whether such a model is trained: that costs as much as training the audited one.
     """
 
     each: int
@@ -33,12 +33,12 @@ class Depth:
     shares: tuple[float, ...]
     draws: int
     known: float
-    trained: bool
+    overfitted: bool
 
 
 DEPTHS = {
     "light": Depth(
-        each=48, divisions=400, audits=200, shares=(0.4, 0.2, 0.1, 0.05, 0.02), draws=3, known=0.1, trained=False
+        each=48, divisions=400, audits=200, shares=(0.4, 0.2, 0.1, 0.05, 0.02), draws=3, known=0.1, overfitted=False
     ),
     "thorough": Depth(
         each=200,
@@ -47,7 +47,7 @@ DEPTHS = {
         shares=(0.4, 0.3, 0.2, 0.15, 0.1, 0.075, 0.05, 0.03, 0.02, 0.01),
         draws=6,
         known=0.1,
-        trained=True,
+        overfitted=True,
     ),
 }
 

@@ -39,7 +39,6 @@ class Facts:
         releases_real: generators only: its samples are real images (known answers), so no report shows them.
         suffix: reports only: file name ending.
         budgets: defaults that replace the signature's at a larger budget.
-        overfit: generators only: options that soon overfit a model to a few patients, as a planted leak.
     """
 
     kind: Kind
@@ -52,7 +51,6 @@ class Facts:
     releases_real: bool = False
     suffix: str = ""
     budgets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    overfit: Mapping[str, object] = field(default_factory=dict)
 
 
 class Generator(Protocol):
@@ -105,13 +103,8 @@ def generator(
     releases_real: bool = False,
     standard: Mapping[str, object] | None = None,
     full: Mapping[str, object] | None = None,
-    overfit: Mapping[str, object] | None = None,
 ) -> Callable[[T], T]:
-    """A generator: a class with ``fit``, ``sample`` and perhaps ``denoiser``; see ``Generator``.
-
-    To show how small a leak an attack on the denoiser would find, a model is overfitted to a few known patients: by
-    ``fit`` with the audit's options, at ``quick`` with those in ``overfit`` laid over them.
-    """
+    """A generator: a class with ``fit``, ``sample`` and perhaps ``denoiser``; see ``Generator``."""
     return _attach(
         Facts(
             "generator",
@@ -120,7 +113,6 @@ def generator(
             needs=needs,
             releases_real=releases_real,
             budgets=_budgets(standard, full),
-            overfit=overfit or {},
         )
     )
 

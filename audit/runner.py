@@ -125,7 +125,7 @@ def _certified(finding: Finding, stage: Callable[[], Path], folder: RunFolder) -
         return certified(finding, load_certificate(stage()))
     except NotMeasuredError as missing:
         folder.write_traceback(f"{finding.plugin}.power", missing.details)
-        note = f"power certificate: {missing.finding.status}: {missing.finding.reason}"
+        note = f"how small a leak it would have found was not measured: {missing.finding.reason}"
         return finding.model_copy(update={"notes": (*finding.notes, note)})
 
 

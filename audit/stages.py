@@ -185,10 +185,12 @@ class Stages:
 
     def _overfitted(self, split: Split, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
         """How to open the denoiser of the generator trained on ``known`` patients only."""
+        if not depth.overfitted:
+            raise SkippedError(
+                "a model must be overfitted for it, which costs as much as training this one; "
+                "privbench certify does so, and run does from --budget standard on"
+            )
         asked = self.spec.generator
-        plugin = self.plugins["generator", asked.name]
-        if not depth.trained:
-            asked = asked.model_copy(update={"options": asked.options | dict(plugin.facts.overfit)})
         plugin, inputs = self._plugin("generator", asked)
         inputs |= {"known": fingerprint("known", known).sha256, "seed": self.spec.seed, "device": self.spec.device}
         data = TrainingData(known, split.public, split.reserve)

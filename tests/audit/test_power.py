@@ -14,7 +14,7 @@ from privbench.audit.simulated_audits import by_counting, by_overfitting, by_run
 from privbench.audit.types import ImageSet, MembershipScores, concatenate
 
 SIDE, N = 40, 200  # patients of either side, released images
-QUICK = Depth(each=40, divisions=200, audits=100, shares=(0.4, 0.2, 0.1, 0.05), draws=3, known=0.1, trained=False)
+QUICK = Depth(each=40, divisions=200, audits=100, shares=(0.4, 0.2, 0.1, 0.05), draws=3, known=0.1, overfitted=False)
 
 
 def people(n, seed, images=2, masks=True, centers=2):
