@@ -1,22 +1,58 @@
 """What the statistics of an audit cost."""
 
-import numpy as np
+import resource
+import tracemalloc
 
+import numpy as np
+import pytest
+
+from privbench.audit.auc import auc_interval
 from privbench.audit.context import Context
 from privbench.audit.measure_memorization import measure_memorization
 from privbench.audit.measured import Truth
-from privbench.audit.stats import auc_interval
+from privbench.audit.resampling import bootstrap, resampled_auc
+from privbench.audit.stats import roc_auc, roc_curve
 from privbench.audit.types import ImageSet, MemorizationScores, SpaceDistances
 
 SAMPLES, PATIENTS, IMAGES = 480, 264, 4
 
 
-def test_auc_interval_of_10000_candidates_with_200_resamples(benchmark):
+@pytest.fixture(scope="module")
+def candidates():
+    """100,000 candidates, half of them members, four images a patient: scores and owners."""
     rng = np.random.default_rng(0)
-    member, other = rng.normal(0.1, 1, 5000), rng.normal(0, 1, 5000)
-    patients = tuple(np.repeat([f"{part}{i}" for i in range(1250)], 4) for part in "mh")
-    found = benchmark(lambda: auc_interval(member, other, patients, np.random.default_rng(1), 0.95, resamples=200))
+    owners = tuple(np.repeat([f"{part}{i}" for i in range(12_500)], IMAGES) for part in "mh")
+    return rng.normal(0.1, 1, 50_000), rng.normal(0, 1, 50_000), owners
+
+
+def peak_megabytes(measure):
+    """What a call holds at most beyond its arguments, and what the process has ever held."""
+    tracemalloc.start()
+    measure()
+    held = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    return {"peak_megabytes": held, "process_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10}
+
+
+def test_bootstrap_and_roc_of_100000_candidates_with_2000_resamples(benchmark, candidates):
+    member, other, owners = candidates
+
+    def measure():
+        curve = roc_curve(member, other)
+        auc = resampled_auc(member, other)
+        return curve, bootstrap(auc, owners, np.random.default_rng(1), 0.95, resamples=2000)
+
+    (fpr, tpr), found = benchmark.pedantic(measure, rounds=3)
+    assert len(fpr) == len(tpr) == 100_001
+    assert found.low < roc_auc(member, other) < found.high
+    benchmark.extra_info.update(peak_megabytes(measure))
+
+
+def test_auc_interval_of_100000_candidates(benchmark, candidates):
+    """In closed form: what an audit uses."""
+    found = benchmark(lambda: auc_interval(*candidates, 0.95))
     assert found.low < found.high
+    benchmark.extra_info.update(peak_megabytes(lambda: auc_interval(*candidates, 0.95)))
 
 
 def distances(space, owner, names, rng):
