@@ -53,7 +53,7 @@ class Mixture:
         (context.folder / "model.txt").write_text("fitted")
 
     def sample(self, n, data, model, context):
-        n = n or 60
+        n = n or min(60, len(data.members))
         copies = round(self.leak * n)
         rng = context.rng("pick")
         taken = data.members.pixels[rng.choice(len(data.members), copies, replace=False)]
@@ -64,7 +64,7 @@ class Mixture:
 
 def _distances(images, candidates):
     flat = candidates.pixels.reshape(len(candidates), -1)
-    each = cdist(images.pixels.reshape(len(images), -1), flat) / np.sqrt(flat.shape[1])
+    each = cdist(images.pixels.reshape(len(images), flat.shape[1]), flat) / np.sqrt(flat.shape[1])
     return np.stack([each[:, candidates.patient == p].min(axis=1) for p in candidates.patients], axis=1)
 
 
@@ -87,6 +87,8 @@ def membership(
     power: Annotated[float, Field(gt=0, description="exponent of the distance")] = 1.0,
 ) -> pb.MembershipScores:
     """Minus the distance to the nearest sample."""
+    if not len(target.samples):
+        raise pb.BadInputError("attack 'example-membership': there are no samples\nrelease at least one image")
     flat = candidates.pixels.reshape(len(candidates), -1)
     near = cdist(flat, target.samples.pixels.reshape(len(target.samples), -1)).min(axis=1)
     return pb.MembershipScores(-(near**power))
@@ -107,10 +109,18 @@ def denoiser(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> p
 @pb.metric()
 def mean(samples: pb.ImageSet, split: pb.Split, context: pb.Context) -> pb.Measurement:
     """Mean intensity of the samples."""
-    value = float(samples.pixels.mean())
-    real = float(split.holdout.pixels.mean())
+    each = samples.pixels.mean(axis=(1, 2, 3))
+    value, reach = float(each.mean()), 1.96 * float(each.std()) / len(each) ** 0.5
     estimate = pb.Estimate(
-        name="mean", value=value, null=real, n=len(samples), unit="image", worse="both", note="no interval: a toy"
+        name="mean",
+        value=value,
+        low=value - reach,
+        high=value + reach,
+        null=float(split.holdout.pixels.mean()),
+        n=len(samples),
+        unit="image",
+        worse="both",
+        method="normal approximation over images",
     )
     return pb.Measurement(estimates=(estimate,))
 

@@ -1,0 +1,146 @@
+"""One tiny audit: a world, a release with a known answer, and the engine's own joining and statistics."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from ..audit.candidates import load_candidates, write_candidates
+from ..audit.context import Auxiliary, Context
+from ..audit.contract import check_scores
+from ..audit.measured import Measured, Truth
+from ..audit.plugin import Facts, facts_of, options_model
+from ..audit.stages import measure
+from ..audit.target import Access, Target
+from ..audit.types import AttackScores, Index, Split
+from .denoisers import Memorizer
+from .purity import own_copy
+from .worlds import World, release
+
+HEADLINE = {"membership": "auc", "memorization": "copied_share", "reidentification": "linked_excess"}
+"""The estimate whose p-value says whether an attack of that family accuses the generator."""
+
+
+def resolved(plugin: object, kind: str, options: Mapping[str, object]) -> tuple[Facts, dict[str, object]]:
+    """The facts of a plugin and all its options, checked as the engine checks them.
+
+    Raises:
+        TypeError: if it is no plugin of that kind.
+        pydantic.ValidationError: if an option is wrong.
+    """
+    facts = facts_of(plugin)
+    if facts is None or facts.kind != kind or not callable(plugin):
+        raise TypeError(f"{plugin!r} is no {kind}: decorate it with @privbench.{kind}(...)")
+    model = options_model(plugin)(**options)
+    return facts, {name: getattr(model, name) for name in type(model).model_fields}
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """A split, a release, and the candidates as an attack meets them.
+
+    Attributes:
+        split: the cohort.
+        truth: candidates, membership, samples.
+        target: the release behind the granted access.
+        seed: of the attack.
+        engine: the surroundings that the attack is given.
+    """
+
+    split: Split
+    truth: Truth
+    target: Target
+    engine: Context
+
+    def with_samples(self, index: Index | slice) -> "Audit":
+        """The same with only some of the samples, in that order."""
+        samples = self.target.samples.take(index)
+        return replace(self, target=replace(self.target, samples=samples), truth=replace(self.truth, samples=samples))
+
+
+def tiny_audit(world: World, access: Access, seed: int, folder: Path, *, leak: bool) -> Audit:
+    """An audit of a generator that leaks a lot or nothing; candidates are memory maps, as in a real run.
+
+    Args:
+        world: where patients come from.
+        access: what is granted; from ``DENOISER`` on there is a denoiser that has memorized images by heart.
+        seed: of patients, release and attack.
+        folder: where the candidates lie.
+        leak: whether half the samples are exact copies of members (and the denoiser memorized the members); else
+            samples (and what was memorized) are of other, fresh patients.
+    """
+    split = world.split(seed)
+    assert split.reserve is not None
+    samples = release(split, 0.5 if leak else 0.0, seed)
+    write_candidates(split, Context(seed=seed, path=("candidates", ""), folder=folder))
+    candidates, member, patient = load_candidates(folder)
+    memory = split.members if leak else split.reserve
+    target = Target(samples, access, "tiny", lambda: Memorizer(memory)) if access > Access.SAMPLES else Target(samples)
+    engine = Context(seed=seed, path=("attack", "checked"), folder=folder)
+    return Audit(split, Truth(candidates, member, patient, samples), target, engine)
+
+
+def unshuffled(audit: Audit) -> Audit:
+    """Members first and named accordingly, as if nobody had shuffled: who looks at order or names is found out."""
+    truth = audit.truth
+    order = np.argsort(~truth.member, kind="stable")
+    patient = truth.patient[order]
+    _, first, position = np.unique(patient, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    pseudonyms = np.array([f"candidate-{i:06d}" for i in rank[position]])
+    candidates = replace(truth.candidates.take(order), patient=pseudonyms)
+    return replace(audit, truth=replace(truth, candidates=candidates, member=truth.member[order], patient=patient))
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An attack under examination.
+
+    Attributes:
+        attack: the decorated function.
+        facts: what it says of itself.
+        options: all its options.
+        world: where it is examined.
+        seeds: how many audits the check of the null makes.
+    """
+
+    attack: object
+    facts: Facts
+    options: Mapping[str, object] = field(default_factory=dict)
+    world: World = field(default_factory=World)
+    seeds: int = 40
+
+    def audit(self, seed: int = 0, *, leak: bool = False, world: World | None = None) -> Audit:
+        """A tiny audit at the access that the attack declares, all of it in memory."""
+        with tempfile.TemporaryDirectory() as folder:
+            audit = tiny_audit(world or self.world, self.facts.access, seed, Path(folder), leak=leak)
+            return replace(audit, truth=replace(audit.truth, candidates=own_copy(audit.truth.candidates)))
+
+    def scores(self, audit: Audit) -> AttackScores:
+        """What the attack says."""
+        assert callable(self.attack)
+        with tempfile.TemporaryDirectory() as folder:
+            surroundings = replace(audit.engine, folder=Path(folder))
+            auxiliary = Auxiliary(audit.split.reference, audit.split.public, surroundings)
+            found = self.attack(audit.target, audit.truth.candidates, auxiliary, **self.options)
+        return cast("AttackScores", found)
+
+    def measured(self, audit: Audit) -> Measured:
+        """What the engine makes of it."""
+        scores = self.scores(audit)
+        check_scores(scores, audit.truth, "the attack")
+        return measure(scores, audit.truth, audit.engine.under("statistics"))
+
+    def p_value(self, audit: Audit) -> float | str:
+        """Of the headline estimate, or why the finding is invalid."""
+        measured = self.measured(audit)
+        if measured.invalid:
+            return measured.invalid
+        assert self.facts.family is not None
+        wanted = HEADLINE[self.facts.family]
+        found = next(e.p_value for e in measured.estimates if e.name == wanted and not e.group)
+        assert found is not None
+        return found

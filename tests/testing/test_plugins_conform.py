@@ -1,0 +1,121 @@
+"""Every built-in, the example package and the page on plugins keep the contract that the kit checks."""
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from privbench.audit import registry
+from privbench.audit.catalogue import available
+from privbench.testing import World, check_attack, check_cohort, check_generator, check_metric
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+
+# Trainings of a few steps: what they can show is the contract, not the strength of an attack.
+ATTACKS = {
+    "gan-leaks": {"seeds": 40},
+    "loss": {"seeds": 20, "timesteps": 3, "noises": 2},
+    "nearest": {"seeds": 6, "steps": 20},
+    "siamese": {"seeds": 6, "steps": 20},
+}
+TINY = {"batch": 4, "channels": 16, "autoencoder_channels": 16, "sampling_steps": 2, "autoencoder_steps": 3, "steps": 3}
+GENERATORS = {"copycat": {}, "fresh": {}, "ldm": TINY, "dfgm": TINY | {"shared_steps": 3, "blends": 1}}
+METRICS = {
+    "fid": {},
+    "frechet": {"resamples": 20},
+    "dice": {
+        "steps": 2,
+        "batch": 2,
+        "resamples": 100,
+        "world": World(patients=4, reserve=8),
+        "leave_out": {"does not prefer noise to real images": "two steps teach a segmenter nothing of either"},
+    },
+    "roc-auc": {"steps": 4, "batch": 4, "resamples": 100},
+}
+
+
+def built_in(kind, name):
+    return registry.load(kind, name).target
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_keeps_the_contract(name):
+    check_attack(built_in("attack", name), **ATTACKS[name])
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_generator_keeps_the_contract(name):
+    check_generator(built_in("generator", name), **GENERATORS[name])
+
+
+def test_a_folder_of_synthetic_images_keeps_the_contract(tmp_path):
+    for i in range(8):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (32, 32), np.uint8)).save(tmp_path / f"{i}.png")
+    check_generator(built_in("generator", "folder"), path=tmp_path)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_keeps_the_contract(name):
+    check_metric(built_in("metric", name), **METRICS[name])
+
+
+def test_the_simulated_cohort_keeps_the_contract():
+    check_cohort(built_in("cohort", "brain-sim"), size=16, members=4, holdout=4, reference=2, public=2, reserve=2)
+
+
+def test_a_cohort_of_volumes_keeps_the_contract(tmp_path):
+    for i in range(14):
+        rng = np.random.default_rng(i)
+        mask = np.zeros((20, 24, 6), np.uint8)
+        mask[2:8, 10:16, 2:5] = 1
+        for folder, array in (("images", rng.integers(0, 900, mask.shape, np.int16)), ("labels", mask)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, np.diag([1.0, 1, 3, 1])), tmp_path / folder / f"{i}.nii.gz")
+    check_cohort(built_in("cohort", "nifti"), path=tmp_path, size=16, slices=2)
+
+
+def test_a_cohort_of_pictures_keeps_the_contract(tmp_path):
+    with (tmp_path / "metadata.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file_name", "patient", "label", "center"])
+        for i in range(32):
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, (24, 24), np.uint8)).save(tmp_path / f"{i}.png")
+            writer.writerow([f"{i}.png", f"person{i // 2}", "ab"[i // 2 % 2], "XY"[i // 4 % 2]])
+    check_cohort(built_in("cohort", "folder"), path=tmp_path)
+
+
+def test_no_built_in_is_forgotten():
+    tested = {
+        "attack": set(ATTACKS),
+        "generator": {*GENERATORS, "folder"},
+        "metric": set(METRICS),
+        "cohort": {"brain-sim", "nifti", "folder"},
+    }
+    for kind, names in tested.items():
+        there = {entry.name for entry in available(kind).values() if entry.origin == "built-in"}
+        assert there == names, kind
+
+
+def test_the_example_package_keeps_the_contract(example):
+    check_attack(built_in("attack", "example-distance"), seeds=10)
+    check_attack(built_in("attack", "example-membership"), seeds=10, power=1.5)
+    check_generator(built_in("generator", "example-mixture"), leak=0.5)
+    check_metric(built_in("metric", "example-mean"))
+    check_cohort(built_in("cohort", "example-blobs"), patients=4)
+
+
+def test_the_page_on_plugins_works_as_it_stands(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks[-1].startswith("# test_my_plugins.py")
+    (tmp_path / "my_plugins.py").write_text("\n\n".join(blocks[:-1]))
+    (tmp_path / "test_my_plugins.py").write_text(blocks[-1])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_plugins.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "skipped" not in done.stdout.splitlines()[-1]
