@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..audit.context import Arrays, Context
+from ..audit.errors import BadInputError
 from ..audit.types import ImageSet, Pixels
 
 SIDE = 64
@@ -51,7 +52,13 @@ class Backbone(nn.Module):
 
 
 def vectors_of(network: nn.Module, pixels: Pixels, device: str, block: int = 512) -> Tensor:
-    """``network`` on all of ``pixels``, a block at a time, on ``device``, without gradients."""
+    """``network`` on all of ``pixels``, a block at a time, on ``device``, without gradients.
+
+    Raises:
+        BadInputError: if there are no images.
+    """
+    if not len(pixels):
+        raise BadInputError("there are no images to compare\nrelease at least one image")
     network.eval()
     with torch.no_grad():
         parts = [

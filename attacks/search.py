@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..audit.errors import BadInputError
 from ..audit.types import FloatArray, ImageSet, Index, Names, Pixels
 
 Compare = Callable[[ImageSet, ImageSet], Pixels]
@@ -104,7 +105,12 @@ def nearest_distance(
 
     Returns:
         ``(n,)`` float64.
+
+    Raises:
+        BadInputError: if there are no references, to which no distance is a number.
     """
+    if not len(references):
+        raise BadInputError("there are no images to search for the nearest\nrelease at least one image")
     result = np.full(len(queries), np.inf)
     for q in range(0, len(queries), block):
         asked = np.ascontiguousarray(queries[q : q + block])

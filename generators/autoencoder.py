@@ -152,6 +152,7 @@ def save_autoencoder(model: Autoencoder, folder: Path) -> None:
 
 def load_autoencoder(folder: Path, device: str) -> Autoencoder:
     """The model that ``save_autoencoder`` left in ``folder``."""
-    model = Autoencoder(AutoencoderShape.model_validate_json((folder / "autoencoder.json").read_text("utf-8")))
+    with torch.random.fork_rng(devices=[]):  # what a new network draws is overwritten, but was drawn
+        model = Autoencoder(AutoencoderShape.model_validate_json((folder / "autoencoder.json").read_text("utf-8")))
     load_weights(model, folder / "autoencoder.safetensors", device)
     return model

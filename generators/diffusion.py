@@ -200,6 +200,7 @@ def save_predictor(model: NoisePredictor, folder: Path, name: str) -> None:
 
 def load_predictor(folder: Path, name: str, context: Context) -> NoisePredictor:
     """The model that ``save_predictor`` left in ``folder``."""
-    model = NoisePredictor(UNetShape.model_validate_json((folder / f"{name}.json").read_text("utf-8")))
+    with torch.random.fork_rng(devices=[]):  # what a new network draws is overwritten, but was drawn
+        model = NoisePredictor(UNetShape.model_validate_json((folder / f"{name}.json").read_text("utf-8")))
     load_weights(model, folder / f"{name}.safetensors", context.device)
     return model

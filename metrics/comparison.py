@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..audit.context import Context
+from ..audit.errors import SkippedError
 from ..audit.record import Estimate
 from ..audit.types import FloatArray, ImageSet, Index, Names, Split
 from .frechet_distance import Gaussian, frechet_distance
@@ -56,7 +57,12 @@ def chosen_images(samples: ImageSet, split: Split, most: int, context: Context) 
 
     The control is kept to the number of synthetic images, since fewer images raise a Frechet distance. For synthetic
     images ``patient`` becomes the unit to resample by.
+
+    Raises:
+        SkippedError: if there is only one synthetic image, which has no spread.
     """
+    if len(samples) < 2:
+        raise SkippedError("needs at least 2 synthetic images, there is 1: release more")
     parts = {"synthetic": replace(samples, patient=units(samples)), "real": split.holdout, "control": split.members}
     limit = {"control": min(most, len(samples))}
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -46,8 +47,8 @@ def dice_estimates(
     """What Dice ``(n_images, arms)`` on ``test`` comes to.
 
     ``dice`` of each arm; ``dice-gain``, the last arm minus the first, overall and by centre; where there are centres,
-    ``dice-worst-center`` and ``dice-spread`` (standard deviation over centres) of each arm. A patient's Dice is the
-    mean over its images; a patient counts to the centre of its first image.
+    ``dice-worst-center`` and ``dice-spread`` (standard deviation over centres) of each arm. Null of all arms is the
+    first one. A patient's Dice is the mean over its images; a patient counts to the centre of its first image.
     """
     patients, first = np.unique(test.patient, return_index=True)
     dice = patient_means(scores, test.patient)
@@ -58,7 +59,12 @@ def dice_estimates(
     value, draws = _Means.of(dice, belongs, np.ones((1, len(patients)))), _Means.of(dice, belongs, drawn)
     how = f"percentile bootstrap over patients within centres, {resamples} resamples"
 
-    def estimate(name: str, group: str, at: FloatArray, spread: FloatArray, n: int, null: float | None) -> Estimate:
+    def estimate(
+        name: str, group: str, at: FloatArray, spread: FloatArray, n: int, null: float, *, paired: bool = False
+    ) -> Estimate:
+        worse: Literal["none", "higher", "lower"] = (
+            "none" if group == arms[0] else "higher" if name == "dice-spread" else "lower"
+        )
         low, high = percentile_interval(spread, context.confidence)
         return Estimate(
             name=name,
@@ -68,23 +74,24 @@ def dice_estimates(
             null=null,
             n=n,
             unit="patient",
-            worse="higher" if name == "dice-spread" else "lower",
+            worse=worse,
             group=group,
-            method=how if null is None else f"{how}; paired: both arms on the same patients",
+            method=f"{how}; paired: both arms on the same patients" if paired else how,
         )
 
+    reference = float(value.overall[0, 0])
     found = [
-        estimate("dice", arm, value.overall[:, i], draws.overall[:, i], len(patients), None)
+        estimate("dice", arm, value.overall[:, i], draws.overall[:, i], len(patients), reference)
         for i, arm in enumerate(arms)
     ]
-    found.append(estimate("dice-gain", "", _gain(value.overall), _gain(draws.overall), len(patients), 0.0))
+    found.append(estimate("dice-gain", "", _gain(value.overall), _gain(draws.overall), len(patients), 0.0, paired=True))
     if len(names) < 2:
         return tuple(found)
     for j, name in enumerate(names.tolist()):
         gains = _gain(value.centers[:, j]), _gain(draws.centers[:, j])
-        found.append(estimate("dice-gain", f"center {name}", *gains, int(belongs[:, j].sum()), 0.0))
+        found.append(estimate("dice-gain", f"center {name}", *gains, int(belongs[:, j].sum()), 0.0, paired=True))
     for i, arm in enumerate(arms):
         worst, spread = (value.worst()[:, i], draws.worst()[:, i]), (value.spread()[:, i], draws.spread()[:, i])
-        found.append(estimate("dice-worst-center", arm, *worst, len(patients), None))
-        found.append(estimate("dice-spread", arm, *spread, len(patients), None))
+        found.append(estimate("dice-worst-center", arm, *worst, len(patients), float(value.worst()[0, 0])))
+        found.append(estimate("dice-spread", arm, *spread, len(patients), float(value.spread()[0, 0])))
     return tuple(found)
