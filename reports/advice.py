@@ -135,7 +135,7 @@ def _lacks(finding: Finding, name: str, record: AuditRecord) -> str:
     if estimate is None or estimate.value is None:
         return "no number could be measured. The reason above says what it lacks."
     if estimate.detectable is None and record.spec.certificate == "none":
-        return "how small a leak would show was not measured. Audit again with the certificate 'light' or 'thorough'."
+        return "how small a leak would show was not measured. Run privbench certify on the folder of this run."
     more = "more training and holdout patients" if estimate.unit == "patient" else "more released images or patients"
     return f"{more} are needed; with these a leak at the limit can be neither shown nor excluded."
 

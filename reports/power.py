@@ -97,6 +97,8 @@ def reach_of_all(record: AuditRecord) -> str:
     if len(without) == len(attacks):
         return UNKNOWN
     said = _said(best_of(attacks))
+    if len(attacks) - len(without) > 1:
+        said += " Each figure is that of the attack that sees this kind best."
     return f"{said} How small a leak {listed(without)} would have found was not measured." if without else said
 
 

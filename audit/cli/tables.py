@@ -92,7 +92,7 @@ def _share(estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
     if estimate.value is None:
-        return f"[yellow]{escape(estimate.note)}[/yellow]"
+        return f"[yellow]{escape(estimate.note.partition(' of ')[0])}[/yellow]"
     span = ""
     if estimate.low is not None and estimate.high is not None:
         span = escape(f" [{estimate.low:.1%}, {estimate.high:.1%}]")
