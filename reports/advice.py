@@ -4,7 +4,7 @@ from ..audit.record import AuditRecord, Finding, Rule
 from .criteria import TITLES as CRITERIA
 from .criteria import counted, known_answer
 from .fairness import checks_of, title_of_check, voided
-from .power import brief_of, listed
+from .power import brief_of, listed, planted_in
 from .wording import title_of
 
 _ATTACKS = {"memorization": "nearest", "reidentification": "siamese", "membership": "gan-leaks"}
@@ -114,6 +114,8 @@ def _missing(rule: Rule, record: AuditRecord) -> str:
     plugin, _, name = rest.partition(".")
     criterion = CRITERIA.get(family, family)
     finding = _finding(record, family, plugin)
+    if family == "validity" and not plugin:
+        return "Nobody checked whether the comparison is fair: audit again, with the checks."
     if family == "validity":
         advice = next((c.advice for c in checks_of(record) if c.finding.plugin == plugin), "")
         return f"{name_of(rule)}: {advice or rule.reason}"
@@ -122,10 +124,10 @@ def _missing(rule: Rule, record: AuditRecord) -> str:
         return f"{criterion} was not tested: run {attack}, with the access and data it needs."
     if voided(finding):
         return _UNFAIR
-    return f"{criterion}, {plugin}: {_lacks(finding, name, record)}"
+    return f"{criterion}, {plugin}: {_lacks(finding, name)}"
 
 
-def _lacks(finding: Finding, name: str, record: AuditRecord) -> str:
+def _lacks(finding: Finding, name: str) -> str:
     """What an attack needs before its rule can be decided."""
     if finding.status == "error":
         return "it broke. Repair what the error names and audit again."
@@ -134,7 +136,7 @@ def _lacks(finding: Finding, name: str, record: AuditRecord) -> str:
     estimate = finding.estimate(name) if name else None
     if estimate is None or estimate.value is None:
         return "no number could be measured. The reason above says what it lacks."
-    if estimate.detectable is None and record.spec.certificate == "none":
+    if not planted_in(finding):
         return "how small a leak would show was not measured. Run privbench certify on the folder of this run."
     more = "more training and holdout patients" if estimate.unit == "patient" else "more released images or patients"
     return f"{more} are needed; with these a leak at the limit can be neither shown nor excluded."

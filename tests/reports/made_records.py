@@ -147,7 +147,15 @@ def uncertified() -> AuditRecord:
     """An audit that found nothing, of which nobody knows what it would have found."""
     findings = nearest(leaks=False), membership("gan-leaks", "SAMPLES", (0.511, 0.452, 0.568), 1), siamese()
     why = "how small a leak would have been found was not measured"
-    rules = (*FAIR, *(Rule(name=n, outcome="inconclusive", reason=f"{reason}; {why}") for n, reason in PASSED))
+    rules = (
+        *FAIR,
+        *(
+            Rule(name=n, outcome="pass", reason=reason)
+            if n.endswith("exact_copies")
+            else Rule(name=n, outcome="inconclusive", reason=f"{reason}; {why}")
+            for n, reason in PASSED
+        ),
+    )
     return passing(
         spec=build().spec.model_copy(update={"certificate": "none"}),
         findings=(

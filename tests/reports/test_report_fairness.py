@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from privbench.audit.record import Rule, Verdict
 from privbench.reports.advice import next_steps_of, reasons_of
 from privbench.reports.criteria import criteria_of
 from privbench.reports.fairness import checks_of, crossed_out, fair_sentence, voided
@@ -106,6 +107,13 @@ def test_a_pass_says_that_the_comparison_was_checked():
     assert reasons_of(passing())[0] == "Fair comparison: 4 checks passed"
     assert "No check of the comparison was made" in section(html(careless(), None), "fair")
     assert "No check of the comparison was made" in md(careless(), None)
+
+
+def test_a_verdict_without_any_check_says_what_is_missing():
+    rule = Rule(name="validity", outcome="inconclusive", reason="whether the comparison is fair was not checked")
+    record = passing(verdict=Verdict(outcome="inconclusive", rules=(rule,)))
+    assert reasons_of(record) == ("Fair comparison: whether the comparison is fair was not checked",)
+    assert "audit again, with the checks" in next_steps_of(record)[1]
 
 
 @pytest.mark.parametrize("status", ["skipped", "error"])

@@ -10,6 +10,7 @@ import pytest
 
 from privbench.audit.cli.tables import print_record
 from privbench.audit.record import AuditRecord
+from privbench.reports.advice import next_steps_of
 from privbench.reports.criteria import criteria_of
 from privbench.reports.figures import figures_of
 from privbench.reports.html import html
@@ -148,6 +149,9 @@ def test_without_a_certificate_it_is_said_that_nobody_knows():
         page = html(record, None)
         assert "so no result here may be read as the absence of one" in page
         assert not power_table_of(record).rows
+    steps = " ".join(next_steps_of(uncertified()))
+    assert steps.count("Run privbench certify") == 3
+    assert "more training" not in steps
 
 
 def test_the_verdict_tells_the_most_watchful_attack_for_each_kind():
