@@ -13,7 +13,7 @@ from .types import FloatArray, ImageSet
 NAME = "duplicates"
 ADVICE = (
     "put all images of one person, and all copies of one image, into one part under one patient name in "
-    "metadata.csv, or remove the copies; confidential.csv lists them"
+    "metadata.csv, or remove the copies; confidential/checks.csv lists them"
 )
 PIXELS = "share of variance unexplained"
 HASH = "share of hash bits that differ"

@@ -44,7 +44,7 @@ def check_overlap(comparison: Comparison) -> Tested:
         said=("",),
         failed=f"{len(twins)} pairs of names in two parts differ only in spelling ({listed})" if twins else "",
         advice="if both are one person, give them one name in metadata.csv and so put all their images into one part; "
-        "if not, rename one of them; confidential.csv lists them",
+        "if not, rename one of them; confidential/checks.csv lists them",
         twins=tuple(twins),
     )
 

@@ -11,6 +11,8 @@ CRITERIA = {
     "reidentification": "linkability",
 }
 
+WORDS = {"invalid": "failed", "skipped": "could not be asked", "error": "broke"}
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -44,9 +46,10 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
     """One rule a limit and finding; fail if one fails, pass only if each criterion was tested and every rule passes.
 
     A rule fails when the whole interval lies beyond the limit, passes when the whole interval lies within it *and* the
-    attack could have seen the limit crossed, and is inconclusive otherwise. What could not be measured never passes.
+    attack could have seen the limit crossed, and is inconclusive otherwise. What could not be measured never passes,
+    and nothing passes where members and holdout cannot fairly be compared.
     """
-    rules: list[Rule] = []
+    rules = _fairness(findings)
     for family, words in CRITERIA.items():
         own = [f for f in findings if f.kind == "attack" and f.family == family]
         for finding in own:
@@ -59,19 +62,38 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
     return Verdict(outcome=outcome, rules=tuple(rules))
 
 
+def _fairness(findings: tuple[Finding, ...]) -> list[Rule]:
+    """One rule a check of the comparison: where one did not pass, nothing that rests on the comparison can."""
+    checks = [f for f in findings if f.kind == "check"]
+    if not checks:
+        return [Rule(name="validity", outcome="inconclusive", reason="whether the comparison is fair was not checked")]
+    return [
+        Rule(name=f"validity.{f.plugin}", outcome="pass", reason=f"{f.summary} Nothing of the kind was found.")
+        if f.status == "ok"
+        else Rule(name=f"validity.{f.plugin}", outcome="inconclusive", reason=f"{WORDS[f.status]}: {f.reason}")
+        for f in checks
+    ]
+
+
 def _rules_of(finding: Finding, family: str) -> list[Rule]:
     name = f"{family}.{finding.plugin}"
     if finding.status == "skipped":
         return []
     if finding.status in {"invalid", "error"}:
-        return [Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")]
+        rule = Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
+        return [rule, *(r for r in _exact(finding, name) if r.outcome == "fail")]
     rules = [_apply(limit, finding.estimate(limit.estimate), name, finding) for limit in LIMITS[family]]
+    return [*rules, *_exact(finding, name)]
+
+
+def _exact(finding: Finding, name: str) -> list[Rule]:
+    """A member's image in the release is a disclosure, whatever it is compared with."""
     exact = finding.estimate("exact_copies", "pixels") or finding.estimate("exact_copies")
-    if exact and exact.value is not None:
-        found = exact.value > (exact.null or 0.0)
-        reason = f"{exact.note} (limit: none identical to a member's, up to 8-bit rounding)"
-        rules.append(Rule(name=f"{name}.exact_copies", outcome="fail" if found else "pass", reason=reason))
-    return rules
+    if exact is None or exact.value is None:
+        return []
+    found = exact.value > (exact.null or 0.0)
+    reason = f"{exact.note} (limit: none identical to a member's, up to 8-bit rounding)"
+    return [Rule(name=f"{name}.exact_copies", outcome="fail" if found else "pass", reason=reason)]
 
 
 def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Finding) -> Rule:

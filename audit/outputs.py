@@ -82,10 +82,18 @@ class RunFolder:
         else:
             path.unlink(missing_ok=True)
 
+    def write_confidential(self, name: str, text: str) -> None:
+        """What only the owner of the data may see; no file where there is nothing."""
+        path = self.path / "confidential" / f"{name}.csv"
+        if text:
+            write_text_whole(path, text)
+        else:
+            path.unlink(missing_ok=True)
+
     def copy_confidential(self, plugin: str, source: Path) -> None:
         """Per-record scores of one attack, if it left any."""
         if source.is_file():
-            write_text_whole(self.path / "confidential" / f"{plugin}.csv", source.read_text(encoding="utf-8"))
+            self.write_confidential(plugin, source.read_text(encoding="utf-8"))
 
     def write_samples(self, samples: ImageSet, key: str, *, shown: bool) -> None:
         """The released images as PNG with ``metadata.csv``, as the cohort and generator ``folder`` read them.

@@ -187,3 +187,7 @@ class AuditRecord(Model):
     findings: tuple[Finding, ...]
     verdict: Verdict
     provenance: Provenance
+
+    def finding(self, plugin: str) -> Finding | None:
+        """What that attack, metric or check found, if it was asked."""
+        return next((f for f in self.findings if f.plugin == plugin), None)

@@ -14,6 +14,7 @@ from .certificate import certified
 from .context import Progress, Silent
 from .contract import check_needs
 from .errors import BadInputError
+from .fairness import invalidated
 from .gate import judge
 from .outputs import RunFolder
 from .provenance import provenance
@@ -60,9 +61,16 @@ def run(
         progress.message(f"cohort {resolved.cohort.name}")
         split, marks, cohort_key = stages.cohort()
         check_needs(split, list(plugins.values()))
+        candidates = stages.candidates(split, cohort_key)
+        progress.message("is the comparison fair?")
+        checks, pairs, crash = stages.checks(split, load_truth(candidates), cohort_key)
+        folder.write_confidential("checks", pairs)
+        folder.write_traceback("checks", crash)
+        fair = not any(check.status == "invalid" for check in checks)
+        if not fair:
+            progress.message("a check failed: no attack's finding will be valid, see the report")
         progress.message(f"generator {resolved.generator.name}")
         target, samples_key = stages.samples(split, cohort_key)
-        candidates = stages.candidates(split, cohort_key)
         truth = load_truth(candidates, target.samples)
         keys: dict[str, object] = {"cohort": cohort_key, "samples": samples_key, "access": target.access.name}
 
@@ -77,19 +85,20 @@ def run(
             if copies is not None:
                 flagged |= copies
         for i, finding in enumerate(findings):
-            if finding.kind == "attack" and finding.status == "ok" and resolved.certificate != "none":
+            if fair and finding.kind == "attack" and finding.status == "ok" and resolved.certificate != "none":
                 asked = next(a for a in resolved.attacks if a.name == finding.plugin)
                 progress.message(f"power of {asked.name}")
                 findings[i] = _certified(finding, partial(stages.power, asked, target, split, keys, truth), folder)
 
+        judged = (*checks, *invalidated(tuple(findings), checks))
         record = AuditRecord(
             spec=resolved,
             simulated=plugins["cohort", resolved.cohort.name].facts.simulated,
             releases_real=plugins["generator", resolved.generator.name].facts.releases_real,
             access=target.access.name,
             data=marks,
-            findings=tuple(findings),
-            verdict=judge(tuple(findings)),
+            findings=judged,
+            verdict=judge(judged),
             provenance=provenance(resolved.device, command, began, time.perf_counter() - clock),
         )
         shown = record.simulated or not record.releases_real

@@ -1,5 +1,6 @@
 """The stages of an audit, each keyed by all it depends on: cohort, candidates, model, samples, findings."""
 
+import json
 import time
 import traceback
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from .registry import Plugin
 from .store import Store, with_contents
 from .target import Access, Denoiser, Target
 from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split, TrainingData
+from .validity import Checked, check_comparison
 from .whole import write_text_whole
 
 FINDING, SCORES, FLAGGED = "finding.json", "confidential.csv", "flagged.npy"
@@ -66,6 +68,34 @@ class Stages:
         inputs: dict[str, object] = {"cohort": cohort_key, "seed": self.spec.seed, "code": code}
         return self.store.stage(
             "candidates", inputs, lambda folder: write_candidates(split, self._context("candidates", "", folder))
+        )
+
+    def checks(self, split: Split, truth: Truth, cohort_key: str) -> tuple[tuple[Finding, ...], str, str]:
+        """The findings on the comparison's fairness, what only the owner of the data may see, and tracebacks."""
+        code = code_hash(PACKAGE / "audit")
+        inputs: dict[str, object] = {"cohort": cohort_key, "seed": self.spec.seed, "code": code}
+        inputs |= {"libraries": libraries(), "confidence": self.spec.confidence}
+        crashed: list[Checked] = []
+
+        def compute(folder: Path) -> None:
+            checked = check_comparison(split, truth, self._context("check", "", folder))
+            if checked.tracebacks:
+                crashed.append(checked)
+                raise _CrashedError
+            write_text_whole(folder / SCORES, checked.confidential)
+            content = [finding.model_dump(mode="json") for finding in checked.findings]
+            write_text_whole(folder / FINDING, json.dumps(content, indent=1))
+
+        try:
+            folder = self.store.stage("checks", inputs, compute)
+        except _CrashedError:
+            details = "\n".join(f"{name}\n{text}" for name, text in crashed[0].tracebacks)
+            return crashed[0].findings, crashed[0].confidential, details
+        found = json.loads((folder / FINDING).read_text(encoding="utf-8"))
+        return (
+            tuple(Finding.model_validate(content) for content in found),
+            (folder / SCORES).read_text(encoding="utf-8"),
+            "",
         )
 
     def samples(self, split: Split, cohort_key: str) -> tuple[Target, str]:
@@ -263,6 +293,10 @@ class Stages:
         )
 
 
+class _CrashedError(Exception):
+    """A check crashed: what was found is not stored, so that the next run asks again."""
+
+
 class NotMeasuredError(Exception):
     """A plugin left no result to store; ``finding`` says why, ``details`` holds the traceback of a crash."""
 
@@ -281,10 +315,10 @@ def measure(scores: AttackScores, truth: Truth, context: Context) -> Measured:
     return measure_linkage(scores, truth, context)
 
 
-def load_truth(folder: Path, samples: ImageSet) -> Truth:
-    """Candidates and truth as ``Stages.candidates`` left them."""
+def load_truth(folder: Path, samples: ImageSet | None = None) -> Truth:
+    """Candidates and truth as ``Stages.candidates`` left them; without ``samples``, before any are drawn, with none."""
     candidates, member, patient = load_candidates(folder)
-    return Truth(candidates, member, patient, samples)
+    return Truth(candidates, member, patient, candidates.take(slice(0, 0)) if samples is None else samples)
 
 
 def load_finding(folder: Path) -> Finding:

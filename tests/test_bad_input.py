@@ -83,7 +83,7 @@ def test_a_correct_cohort_is_audited(rows, tmp_path):
         "metrics": [],
     }
     record = privbench.run(spec, out=tmp_path / "run", store=tmp_path / "store")
-    assert record.findings[0].status == "ok"
+    assert {f.status for f in record.findings} == {"ok"}
     assert not record.simulated
     # the samples of a copycat are real people's images: not copied out of the store, not shown in the report
     assert not (tmp_path / "run" / "samples").exists()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from privbench.audit.fairness import invalidated
 from privbench.audit.gate import judge
 from privbench.audit.record import Estimate, Finding
 
@@ -12,20 +13,31 @@ def estimate(name, value, low, high, detectable, worse="higher", null=0.0):
     )
 
 
-def finding(plugin, family, *estimates, status="ok", reason=""):
+def planted(**shares):
+    return tuple(
+        Estimate(name="detectable_share", group=kind, value=share, n=200, unit="image", worse="none")
+        for kind, share in shares.items()
+    )
+
+
+SEEN = planted(exact=0.01, noise=0.015, mixture=None)
+
+
+def finding(plugin, family, *estimates, status="ok", reason="", power=SEEN):
     return Finding(
         plugin=plugin,
-        kind="attack",
+        kind="check" if family == "validity" else "attack",
         family=family,
         summary="",
         access="SAMPLES",
         status=status,
         reason=reason,
-        estimates=estimates,
+        estimates=(*estimates, *power),
     )
 
 
 CLEAN = {
+    "validity": finding("duplicates", "validity", power=()),
     "memorization": finding("nearest", "memorization", estimate("copied_share", 0.0, -0.01, 0.01, 0.015)),
     "membership": finding("gan-leaks", "membership", estimate("auc", 0.51, 0.45, 0.57, 0.59, "both", 0.5)),
     "reidentification": finding("siamese", "reidentification", estimate("linked_excess", 0.0, -0.02, 0.02, 0.03)),
@@ -41,7 +53,10 @@ def test_all_criteria_tested_with_power_and_nothing_found_is_a_pass():
     assert {rule.outcome for rule in verdict().rules} == {"pass"}
 
 
-@pytest.mark.parametrize("family", list(CLEAN))
+ATTACKED = [family for family in CLEAN if family != "validity"]
+
+
+@pytest.mark.parametrize("family", ATTACKED)
 def test_a_criterion_that_was_not_tested_is_never_a_pass(family):
     rest = tuple(f for f in CLEAN.values() if f.family != family)
     assert judge(rest).outcome == "inconclusive"
@@ -93,3 +108,64 @@ def test_one_exact_copy_fails():
     # as many identical images in holdout: duplicates in the data, not copies by the generator
     twins = exact.model_copy(update={"null": 0.002})
     assert verdict(memorization=finding("nearest", "memorization", share, twins)).outcome == "pass"
+
+
+@pytest.mark.parametrize("family", ATTACKED)
+@pytest.mark.parametrize(
+    ("power", "said"),
+    [
+        ((), "how small a leak would have been found was not measured"),
+        (planted(exact=None, noise=None, shift=None), "noticed none of the leaks planted"),
+    ],
+)
+def test_nothing_found_by_an_attack_of_unknown_or_no_power_is_no_pass(family, power, said):
+    clean = CLEAN[family]
+    estimates = tuple(e for e in clean.estimates if e.name != "detectable_share")
+    found = verdict(**{family: finding(clean.plugin, family, *estimates, power=power)})
+    assert found.outcome == "inconclusive"
+    assert any(said in rule.reason for rule in found.rules)
+
+
+def test_a_leak_is_a_leak_even_where_power_is_unknown():
+    leak = finding("nearest", "memorization", estimate("copied_share", 0.2, 0.16, 0.24, None), power=())
+    assert verdict(memorization=leak).outcome == "fail"
+
+
+def test_a_share_whose_faithful_copies_go_unseen_names_them():
+    share = estimate("copied_share", 0.0, -0.01, 0.01, None)
+    blind = finding("nearest", "memorization", share, power=planted(exact=0.01, noise=None))
+    (rule,) = (r for r in verdict(memorization=blind).rules if r.name.startswith("memorization"))
+    assert (rule.outcome, "planted copies (noise) were not noticed" in rule.reason) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize("status", ["invalid", "skipped", "error"])
+def test_nothing_passes_where_the_comparison_may_be_unfair(status):
+    check = finding("blind-baseline", "validity", status=status, reason="they differ", power=())
+    found = judge((*CLEAN.values(), check))
+    assert found.outcome == "inconclusive"
+    assert any(r.name == "validity.blind-baseline" and "they differ" in r.reason for r in found.rules)
+
+
+def test_a_comparison_that_nobody_checked_is_no_pass():
+    assert judge(tuple(f for f in CLEAN.values() if f.kind != "check")).outcome == "inconclusive"
+
+
+def test_a_failed_check_makes_every_attack_invalid_and_no_metric():
+    failed = finding("shift", "validity", status="invalid", reason="centres differ: draw both at random", power=())
+    dice = CLEAN["membership"].model_copy(update={"kind": "metric", "family": "utility"})
+    skipped = finding("loss", "membership", status="skipped", reason="needs DENOISER")
+    findings = invalidated((CLEAN["memorization"], CLEAN["membership"], skipped, dice), (failed,))
+    assert [f.status for f in findings] == ["invalid", "invalid", "skipped", "ok"]
+    assert findings[0].reason == "the check 'shift' failed: centres differ: draw both at random"
+    assert findings[0].estimates == CLEAN["memorization"].estimates
+    assert invalidated((CLEAN["memorization"],), (CLEAN["validity"],)) == (CLEAN["memorization"],)
+
+
+def test_an_exact_copy_fails_even_where_the_comparison_is_unfair():
+    failed = finding("shift", "validity", status="invalid", reason="centres differ", power=())
+    exact = estimate("exact_copies", 0.002, 0.0, 0.011, None)
+    leak = finding("nearest", "memorization", estimate("copied_share", 0.2, 0.16, 0.24, 0.02), exact)
+    unfair = (failed, *invalidated((leak, CLEAN["membership"], CLEAN["reidentification"]), (failed,)))
+    assert judge(unfair).outcome == "fail"
+    clean = (failed, *invalidated((CLEAN["memorization"], CLEAN["membership"]), (failed,)))
+    assert judge(clean).outcome == "inconclusive"

@@ -35,7 +35,7 @@ def toy(example, tmp_path):
 
 def test_a_leak_is_found_and_written_down(toy, tmp_path):
     record = toy()
-    share = record.findings[0].estimate("copied_share")
+    share = record.finding("example-distance").estimate("copied_share")
     assert share.low <= 0.3 <= share.high
     assert record.verdict.outcome == "fail"
     assert load_record(tmp_path / "run") == record
@@ -46,7 +46,7 @@ def test_a_leak_is_found_and_written_down(toy, tmp_path):
 def test_strangers_are_not_accused(toy):
     record = toy(generator={"name": "example-mixture", "options": {"leak": 0.0}})
     assert record.verdict.outcome != "fail"
-    auc = record.findings[1].estimate("auc")
+    auc = record.finding("example-membership").estimate("auc")
     assert auc.low < 0.5 < auc.high
 
 
@@ -84,7 +84,7 @@ def test_the_content_of_a_file_option_counts(toy, tmp_path):
 
 def test_a_broken_attack_is_a_finding_and_the_run_goes_on(toy, tmp_path):
     record = toy(attacks=["example-broken", "example-distance"])
-    broken, distance = record.findings[:2]
+    broken, distance = (record.finding(f"example-{name}") for name in ("broken", "distance"))
     assert (broken.status, broken.reason) == ("error", "RuntimeError: this attack is broken")
     assert distance.status == "ok"
     assert broken.estimates == ()
@@ -93,8 +93,8 @@ def test_a_broken_attack_is_a_finding_and_the_run_goes_on(toy, tmp_path):
 
 def test_what_access_does_not_permit_is_skipped_with_the_reason(toy):
     record = toy(attacks=["example-denoiser"])
-    assert record.findings[0].status == "skipped"
-    assert record.findings[0].reason == "needs DENOISER, example-mixture grants SAMPLES"
+    assert record.finding("example-denoiser").status == "skipped"
+    assert record.finding("example-denoiser").reason == "needs DENOISER, example-mixture grants SAMPLES"
 
 
 def test_what_was_not_measured_is_never_a_pass(toy):
@@ -164,7 +164,7 @@ def test_samples_can_be_read_back_as_released(toy, tmp_path):
         out=tmp_path / "again",
         store=tmp_path / "store",
     )
-    share = record.findings[0].estimate("copied_share")
+    share = record.finding("example-distance").estimate("copied_share")
     assert share.low <= 0.3 <= share.high
 
 
@@ -225,3 +225,84 @@ def test_a_read_only_or_full_output_folder_is_named(toy, monkeypatch, number, sa
     monkeypatch.setattr(outputs, "write_text_whole", refuse)
     with pytest.raises(privbench.BadInputError, match=f"output folder '.*' is {said}\nchoose another with --out"):
         toy()
+
+
+def test_every_attack_says_how_small_a_leak_it_would_have_found(toy, tmp_path):
+    record = toy()
+    for attack in ("example-distance", "example-membership"):
+        found = record.finding(attack)
+        shares = {e.group: e for e in found.estimates if e.name == "detectable_share"}
+        assert shares["exact"].low <= shares["exact"].value <= shares["exact"].high < 0.5
+        assert {p.kind for p in found.plots} >= {"power"}
+    share = record.finding("example-distance").estimate("copied_share")
+    assert share.detectable >= record.finding("example-distance").estimate("detectable_share", "exact").value
+    assert len(list((tmp_path / "store" / "power").glob("*/stage.json"))) == 2
+
+
+def test_a_finished_audit_is_certified_more_closely_without_attacking_again(toy, tmp_path):
+    first = toy()
+    before = sorted((tmp_path / "store" / "attack").iterdir())
+    record = toy(certificate="thorough")
+    assert sorted((tmp_path / "store" / "attack").iterdir()) == before
+    light, thorough = (r.finding("example-distance").estimate("detectable_share", "exact") for r in (first, record))
+    assert thorough.n > light.n
+    assert record.finding("example-distance").estimate("copied_share").value == pytest.approx(
+        first.finding("example-distance").estimate("copied_share").value
+    )
+    assert load_record(tmp_path / "run").spec.certificate == "thorough"
+
+
+def test_without_a_certificate_nothing_passes(toy):
+    record = toy(generator={"name": "example-mixture", "options": {"leak": 0.0}}, certificate="none")
+    assert not any(e.name == "detectable_share" for f in record.findings for e in f.estimates)
+    attacked = [r for r in record.verdict.rules if r.name.endswith(("copied_share", "auc"))]
+    assert {r.outcome for r in attacked} == {"inconclusive"}
+
+
+def test_members_and_holdout_are_compared_before_anything_is_trained(toy, monkeypatch):
+    from privbench.audit import stages
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    asked = []
+    real = stages.check_comparison
+    monkeypatch.setattr(stages, "check_comparison", lambda *a: asked.append(len(a)) or real(*a))
+    monkeypatch.setattr(stages.Stages, "samples", stop)
+    with pytest.raises(KeyboardInterrupt):
+        toy()
+    assert asked == [3]
+
+
+def test_an_unfair_comparison_makes_the_attacks_invalid_and_lists_the_pairs_apart(toy, tmp_path):
+    record = toy(cohort={"name": "example-blobs", "options": {"twins": 2}})
+    check = record.finding("duplicates")
+    assert check.status == "invalid"
+    distance = record.finding("example-distance")
+    assert (distance.status, distance.reason.startswith("the check 'duplicates' failed: ")) == ("invalid", True)
+    assert record.finding("example-mean").status == "ok"
+    assert record.verdict.outcome != "pass"
+    pairs = (tmp_path / "run" / "confidential" / "checks.csv").read_text()
+    assert pairs.startswith("# CONFIDENTIAL")
+    names = {line.split(",")[2] for line in pairs.splitlines()[2:]}
+    assert names
+    text = record.model_dump_json() + (tmp_path / "run" / "report.html").read_text()
+    assert not any(name in text for name in names)
+
+
+def test_a_crashed_check_is_a_finding_that_the_next_run_asks_again(toy, tmp_path, monkeypatch):
+    from privbench.audit import stages, validity
+
+    def broken(_):
+        raise RuntimeError("out of order")
+
+    real = stages.check_comparison
+    bad = (*validity.CHECKS[:-1], validity.Check("shift", "", broken))
+    monkeypatch.setattr(stages, "check_comparison", lambda *a: real(*a, bad))
+    record = toy()
+    assert (record.finding("shift").status, record.finding("shift").reason) == ("error", "RuntimeError: out of order")
+    assert "out of order" in (tmp_path / "run" / "confidential" / "checks.traceback.txt").read_text()
+    assert any(r.name == "validity.shift" and r.outcome == "inconclusive" for r in record.verdict.rules)
+    monkeypatch.setattr(stages, "check_comparison", real)
+    assert toy().finding("shift").status == "ok"
+    assert not (tmp_path / "run" / "confidential" / "checks.traceback.txt").exists()

@@ -25,13 +25,16 @@ def blobs(
     *,
     patients: Annotated[int, Field(ge=1, description="patients in each part")] = 40,
     size: Annotated[int, Field(ge=2, le=64, description="height and width in pixels")] = 8,
+    twins: Annotated[int, Field(ge=0, description="members who are in the holdout too, under another name")] = 0,
 ) -> pb.Split:
     """Random blobs: a toy cohort."""
     context.progress.message("drawing blobs")
     roles = ("members", "holdout", "reference", "public", "reserve")
     with (context.folder / "computed.txt").open("a") as file:
         file.write("once\n")
-    return pb.Split(**{role: _patients(context.rng(role), role, patients, 2, size) for role in roles})
+    split = pb.Split(**{role: _patients(context.rng(role), role, patients, 2, size) for role in roles})
+    split.holdout.pixels[: 2 * twins] = split.members.pixels[: 2 * twins]
+    return split
 
 
 @pb.generator(access=pb.Access.SAMPLES, needs=("reserve",), standard={"leak": 0.5})
