@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 export OMP_WAIT_POLICY = PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test lint types wheel bench clean help
+.PHONY: run test lint types wheel bench validate clean help
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3
@@ -41,6 +41,10 @@ wheel: $(VENV)/.ready-test
 
 bench: $(VENV)/.ready-test
 	$(BIN)/python -m pytest benchmarks $(PYTEST_ARGS)
+
+# The simulations behind docs/validation.md, one after another; finished audits are kept, so a killed run goes on.
+validate: $(VENV)/.ready-test
+	set -e; for script in $$(grep -l __main__ validation/*.py); do $(BIN)/python $$script; done
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'privbench needs Python 3.11 or newer, this is ' + sys.version)"

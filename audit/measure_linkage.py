@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .auc import auc_interval
 from .clustered import mean_interval
 from .context import Context
 from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
 from .measured import Measured, Truth, histogram
 from .neighbours import Ranking, rank_patients
 from .record import Estimate
-from .resampling import bootstrap, resampled_auc
 from .stats import (
     average_precision_at_r,
     chance_map_at_r,
@@ -104,8 +104,7 @@ def _threshold(scores: LinkageScores, truth: Truth) -> tuple[Pixels, float]:
 
 def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
     owners = (pairs.same_patient, pairs.different_patient)
-    auc = resampled_auc(pairs.same, pairs.different)
-    interval = bootstrap(auc, owners, context.rng("verifier", pairs.name), context.confidence)
+    interval = auc_interval(pairs.same, pairs.different, owners, context.confidence)
     return Estimate(
         name="verifier_auc",
         group=pairs.name,
@@ -116,7 +115,7 @@ def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
         n=len(pairs.same) + len(pairs.different),
         unit="pair",
         worse="none",
-        method="real pairs of unseen patients; bootstrap of patients, 2000 resamples",
+        method="real pairs of unseen patients; Obuchowski variance by patient, logit, Student's t",
     )
 
 

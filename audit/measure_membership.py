@@ -91,7 +91,7 @@ def _tpr(members: FloatArray, others: FloatArray, fpr: float, confidence: float)
             note=f"not resolvable with {len(others)} holdout patients",
         )
     caught, _ = tpr_at_fpr(members, others, fpr)
-    interval = proportion_interval(caught, len(members), confidence)
+    interval = proportion_interval(caught, len(members), confidence, "wilson")
     return Estimate(
         name=name,
         value=caught / len(members),
@@ -101,5 +101,5 @@ def _tpr(members: FloatArray, others: FloatArray, fpr: float, confidence: float)
         n=len(members),
         unit="patient",
         worse="higher",
-        method="threshold whose empirical FPR does not exceed the target; Clopper-Pearson, given the threshold",
+        method="threshold whose empirical FPR does not exceed the target; Wilson, given the threshold",
     )

@@ -60,6 +60,24 @@ def test_with_several_images_a_patient_it_is_obuchowskis_variance():
     assert found.high == pytest.approx(expit(logit(auc) + half), abs=1e-9)
 
 
+def test_patients_on_both_sides_are_drawn_together():
+    """A verifier's pairs: each patient has pairs that match and pairs that do not."""
+    rng = np.random.default_rng(2)
+    own = rng.normal(0, 1, 12)
+    owner = np.repeat(names("p", 12), 2)
+    x, y = np.repeat(own, 2) + rng.normal(0.8, 0.5, 24), np.repeat(own, 2) + rng.normal(0, 0.5, 24)
+    wins = (x[:, None] > y).astype(float)
+    auc = wins.mean()
+    added = [wins[owner == p].mean(axis=1).sum() / 24 + wins[:, owner == p].mean(axis=0).sum() / 24 for p in owner[::2]]
+    spread = 12 / 11 * np.square(np.array(added) - np.mean(added)).sum()
+    found, apart = (auc_interval(x, y, (owner, other), 0.95) for other in (owner, np.repeat(names("q", 12), 2)))
+    ratio = (logit(found.high) - logit(found.low)) / (logit(apart.high) - logit(apart.low))
+    s10 = 12 / 11 * np.square([wins[owner == p].mean(axis=1).sum() / 24 - auc / 12 for p in owner[::2]]).sum()
+    s01 = 12 / 11 * np.square([wins[:, owner == p].mean(axis=0).sum() / 24 - auc / 12 for p in owner[::2]]).sum()
+    assert ratio == pytest.approx(np.sqrt(spread / (s10 + s01)), abs=1e-9)
+    assert ratio < 0.8
+
+
 @given(SCORES, SCORES)
 @settings(max_examples=60, deadline=None)
 def test_exchanging_members_and_others_mirrors_it(member, other):
