@@ -125,3 +125,21 @@ def test_help_needs_no_torch(command):
     helped = command("run", "--help")
     assert helped.returncode == 0
     assert "--generator-opt" in helped.stdout
+
+
+def test_a_finished_run_is_certified_and_says_so(command, example_site, tmp_path):
+    command(*RUN, "--out", "run", "--certificate", "none", site=example_site)
+    before = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert "detectable_share" not in json.dumps(before)
+    done = command("certify", "run", "--depth", "light", site=example_site)
+    assert done.returncode == 0, done.stderr
+    assert "smallest leak found" in done.stdout
+    after = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert after["spec"]["certificate"] == "light"
+    assert "detectable_share" in json.dumps(after)
+
+
+def test_what_is_no_run_cannot_be_certified(command, tmp_path):
+    done = command("certify", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds no record.json" in done.stderr
