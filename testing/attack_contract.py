@@ -14,7 +14,7 @@ from ..audit.target import Access, Denoiser, Target
 from ..audit.types import AttackScores, LinkageScores, MembershipScores, MemorizationScores
 from .audits import Audit, Subject
 from .conformance import UnmetError, require
-from .purity import Parts, own_copy, require_inputs_kept, require_no_global_rng, require_repeatable
+from .purity import Parts, require_inputs_kept, require_no_global_rng, require_repeatable
 
 RETURNS = {"membership": MembershipScores, "memorization": MemorizationScores, "reidentification": LinkageScores}
 
@@ -180,7 +180,6 @@ def takes_only_the_declared_access(subject: Subject) -> None:
 
 def survives(subject: Subject, audit: Audit) -> None:
     """Valid scores, or an error that says what is missing."""
-    audit = replace(audit, truth=replace(audit.truth, candidates=own_copy(audit.truth.candidates)))
     fix = "return scores, or raise BadInputError, SkippedError or InvalidError with the reason"
     try:
         scores = subject.scores(audit)

@@ -93,9 +93,9 @@ def caught(attack, name, seen, **more):
 
 
 def test_the_attacks_that_are_broken_below_are_fine_otherwise():
-    check_attack(membership(lambda target, candidates, aux: fine(target, candidates)), seeds=20)
-    check_attack(memorization(lambda target, candidates, to_samples, among: (to_samples, among)), seeds=8)
-    check_attack(linkage(lambda a, b: -between(a, b)), seeds=8)
+    check_attack(membership(lambda target, candidates, aux: fine(target, candidates)), seeds=8)
+    check_attack(memorization(lambda target, candidates, to_samples, among: (to_samples, among)), seeds=5)
+    check_attack(linkage(lambda a, b: -between(a, b)), seeds=5)
 
 
 def test_underflowing_scores():
