@@ -15,7 +15,7 @@ def auc_interval(member: FloatArray, other: FloatArray, patients: tuple[Names, N
     it is DeLong's); a patient may be on both sides. On the logit scale the interval stays in [0, 1] and is centred
     better; t has Welch's degrees of freedom over the two sides' patients. At 20 to 200 patients a side, one image each
     or 1 to 8, and AUC of 0.5 to 0.9, 95% intervals cover 93-97% (docs/validation.md); plain percentile intervals of
-    the bootstrap cover 88-95%. Where a side has one patient, or the variance is zero (complete separation, one score
+    the bootstrap cover 89-95%. Where a side has one patient, or the variance is zero (complete separation, one score
     for all), it is Newcombe's score interval (Statistics in Medicine 25, 2006, method 5) with patients as sample sizes.
 
     Args:

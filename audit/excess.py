@@ -94,6 +94,6 @@ def patient_excess(
         n=n,
         unit="patient",
         worse="higher",
-        method=f"{what}Newcombe interval of the difference to holdout patients",
+        method=f"{what}Agresti-Caffo interval of the difference to holdout patients",
         note=f"{exposed} of {n} member patients, {control} of {n_control} holdout patients",
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .clustered import mean_interval
+from .clustered import split_interval
 from .context import Context
 from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
 from .measured import Measured, Truth, histogram
@@ -207,7 +207,9 @@ def _dcr_share(space: _Space, member: NDArray[np.bool_], null: FloatArray, confi
     closer = (near < control) + (near == control) / 2
     share = float(closer.mean())
     # Wilson's interval over images would contain 0.5 in two of three audits without a leak (docs/validation.md).
-    interval = mean_interval(closer, np.where(near <= control, ours, theirs).astype(str), confidence)
+    first = np.bincount(ours, closer, len(member)).astype(np.float64)[member]
+    second = np.bincount(theirs, 1 - closer, len(member)).astype(np.float64)[~member]
+    interval = split_interval(first, second, confidence)
     return Estimate(
         name="dcr_share",
         group=space.name,
@@ -219,7 +221,7 @@ def _dcr_share(space: _Space, member: NDArray[np.bool_], null: FloatArray, confi
         unit="image",
         worse="higher",
         p_value=permutation_p_value(share, null),
-        method="closer to members than to as many holdout patients; Wilson, by nearest patient; patients permuted",
+        method="closer to members than to as many holdout patients; logit, by nearest patient; patients permuted",
         note="a share of 0.5 does not rule out membership inference (arXiv 2505.01524)",
     )
 

@@ -25,7 +25,9 @@ def risk_interval(
     fitted generator are; chance matches that pile up on few patients are not. So the numbers are divided by
     1 + 2 sum k_p (k_p - 1) / sum u^2, where k_p counts the images that hit holdout patient p and no member, u = (hit a
     member) - (hit holdout) - r (no hit on holdout) is an image's share in the variance, and 2 stands for the members'
-    side, on which chance piles up alike but cannot be told from copying.
+    side, on which chance piles up alike but cannot be told from copying. With 20 to 200 patients a side, 95% intervals
+    cover 94-96% for risks of 0, 0.1 and 0.9; without the division 89-92% where nothing was copied
+    (docs/validation.md).
 
     Args:
         member: ``(n,)`` which images hit a member.

@@ -32,21 +32,23 @@ def proportion_interval(
 
 
 def difference_interval(first: tuple[int, int], second: tuple[int, int], confidence: float) -> Interval:
-    """Interval of p1 - p2 by Newcombe's hybrid of two Wilson intervals (Statistics in Medicine 17, 1998, method 10).
+    """Interval of p1 - p2 of two independent groups: Agresti and Caffo (The American Statistician 54, 2000).
 
-    It treats the two proportions as independent; where they are positively correlated (one sample against two
-    galleries) it is wider than need be.
+    Wald's interval after one more success and one more failure in each group. Of 20 to 200 patients a side, 95%
+    intervals cover 95-97%, but where three successes or fewer are expected on both (then up to 99.9%;
+    docs/validation.md). Newcombe's hybrid of Wilson intervals covers 92.8% for 0.9 against 0.05 of 20.
 
     Args:
         first: successes and trials of p1.
         second: successes and trials of p2.
         confidence: e.g. 0.95.
     """
-    p1, p2 = first[0] / first[1], second[0] / second[1]
-    a, b = proportion_interval(*first, confidence, "wilson"), proportion_interval(*second, confidence, "wilson")
-    low = p1 - p2 - math.hypot(p1 - a.low, b.high - p2)
-    high = p1 - p2 + math.hypot(a.high - p1, p2 - b.low)
-    return Interval(max(-1.0, low), min(1.0, high))
+    from scipy.stats import norm
+
+    p1, p2 = ((successes + 1) / (trials + 2) for successes, trials in (first, second))
+    variance = p1 * (1 - p1) / (first[1] + 2) + p2 * (1 - p2) / (second[1] + 2)
+    half = float(norm.ppf((1 + confidence) / 2)) * math.sqrt(variance)
+    return Interval(max(-1.0, p1 - p2 - half), min(1.0, p1 - p2 + half))
 
 
 def reduce_by_patient(score: FloatArray, patient: Names) -> tuple[Names, FloatArray]:

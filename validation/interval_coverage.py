@@ -9,7 +9,7 @@ from tables import Row, arguments, audits, write_table
 
 from privbench.audit import auc, clustered, resampling, risk, stats, strongest
 from privbench.audit.auc import auc_interval
-from privbench.audit.clustered import mean_interval
+from privbench.audit.clustered import mean_interval, split_interval
 from privbench.audit.resampling import bootstrap, draws, resampled_auc
 from privbench.audit.risk import risk_interval
 from privbench.audit.stats import Interval, difference_interval, proportion_interval, tpr_at_fpr
@@ -50,7 +50,7 @@ def of_scores(effect: Effect, n: int, rng: np.random.Generator) -> Iterator[Outc
     images = auc_interval(member.score, other.score, owners, CONFIDENCE)
     yield "AUC by image", effect.name, images, effect.auc_by_image()
     resampled = bootstrap(resampled_auc(member.score, other.score), owners, rng, CONFIDENCE, RESAMPLES)
-    yield "AUC by image, bootstrap", effect.name, resampled, effect.auc_by_image()
+    yield "(AUC by image, bootstrap)", effect.name, resampled, effect.auc_by_image()
     plain = plain_percentiles(member, other, rng)
     yield "(AUC by image, plain percentiles)", effect.name, plain, effect.auc_by_image()
     caught, threshold = tpr_at_fpr(member.best, other.best, RATES[n])
@@ -94,14 +94,15 @@ def of_releases(copied: float, n: int, rng: np.random.Generator) -> Iterator[Out
         control = len(np.unique(found.nearest_holdout[found.holdout]))
         yield "exposed patients", "null", difference_interval((exposed, n), (control, n), CONFIDENCE), 0.0
         closer, images_n = int(found.closer.sum()), len(found.closer)
-        nearest = np.where(found.closer, found.nearest_member, n + found.nearest_holdout)
-        yield "share closer to members", "null", mean_interval(found.closer * 1.0, names(nearest), CONFIDENCE), 0.5
+        ours = np.bincount(found.nearest_member, found.closer, n)
+        theirs = np.bincount(found.nearest_holdout, ~found.closer, n)
+        yield "share closer to members", "null", split_interval(ours, theirs, CONFIDENCE), 0.5
         plain = proportion_interval(closer, images_n, CONFIDENCE, "wilson")
         yield "(share closer to members, patients ignored)", "null", plain, 0.5
 
 
 def of_counts(n: int, rng: np.random.Generator) -> Iterator[Outcome]:
-    """Shares of patients, one each: Newcombe's difference, and the exact interval of a count."""
+    """Shares of patients, one each: the difference of two, and the exact interval of a count."""
     for name, rate in (("null", 0.05), ("moderate", 0.3), ("strong", 0.9)):
         exposed, control = int(rng.binomial(n, rate)), int(rng.binomial(n, 0.05))
         found = difference_interval((exposed, n), (control, n), CONFIDENCE)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
-from privbench.audit.clustered import mean_interval, wilson
+from privbench.audit.clustered import mean_interval, split_interval, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 40), (39, 40), (10, 10)])
@@ -46,3 +46,27 @@ def test_exchanging_hits_and_misses_mirrors_it():
 def test_one_patient_says_nothing():
     found = mean_interval(np.array([1.0, 0.0, 1.0]), np.array(["a", "a", "a"]), 0.95)
     assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_where_images_fall_is_as_sure_as_the_patients_they_fall_to_are_alike():
+    """The logit's variance, by resampling patients of either side."""
+    rng = np.random.default_rng(0)
+    first, second = rng.poisson(6, 80) * 1.0, rng.poisson(rng.gamma(1, 4, 80)) * 1.0
+    found = split_interval(first, second, 0.95)
+    drawn = [side[rng.integers(0, 80, (4000, 80))].sum(axis=1) for side in (first, second)]
+    spread = np.log(drawn[0] / drawn[1]).std()
+    width = np.log(found.high / (1 - found.high)) - np.log(found.low / (1 - found.low))
+    assert width == pytest.approx(2 * 1.98 * spread, rel=0.04)
+    assert found.low < first.sum() / (first.sum() + second.sum()) < found.high
+
+
+def test_exchanging_the_sides_mirrors_where_images_fall():
+    first, second = np.array([3.0, 0, 5, 1]), np.array([2.0, 2, 2, 9, 0])
+    found, mirrored = split_interval(first, second, 0.9), split_interval(second, first, 0.9)
+    assert (found.low, found.high) == pytest.approx((1 - mirrored.high, 1 - mirrored.low), abs=1e-12)
+
+
+def test_where_all_images_fall_to_one_side_patients_count_once_each():
+    found = split_interval(np.full(20, 8.0), np.zeros(30), 0.95)
+    assert found.high == 1
+    assert found.low == pytest.approx(wilson(1.0, 20, float(norm.ppf(0.975))).low)
