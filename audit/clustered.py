@@ -13,7 +13,8 @@ def mean_interval(value: FloatArray, patient: Names, confidence: float) -> Inter
 
     Wilson's interval with the effective number of images (Korn and Graubard, Survey Methodology 24, 1998): what a
     simple random sample would need for the variance that the patients show (linearised ratio estimator), at most the
-    number of images, and with Student's t for the patients. Where all values are 0, or all 1, patients each. At 20 to 200 patients of 1 to 8 images, 95% intervals cover 94-97% for shares of 5% to 90%
+    number of images, and with Student's t for the patients. Where all values are 0, or all 1, patients count once
+    each. At 20 to 200 patients of 1 to 8 images, 95% intervals cover 94-97% for shares of 5% to 90%
     (docs/validation.md).
 
     Args:
