@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .alteration import CHANGES, altered, mixed, partners, pasted
+from .alteration import CHANGES, Alteration, altered, mixed, partners, pasted
 from .context import Context
 from .types import ImageSet, Index, Names, concatenate
 
-KINDS = {
+KINDS: dict[str, Alteration] = {
     "exact": "none",
     "noise": "noise",
     "shift": "shift",

@@ -18,6 +18,7 @@ from privbench.attacks.loss import loss
 from privbench.attacks.nearest import nearest
 from privbench.attacks.siamese import siamese
 from privbench.audit.candidates import load_candidates, write_candidates
+from privbench.audit.certify import Attack, OpenDenoiser
 from privbench.audit.context import Arrays, Auxiliary, Context
 from privbench.audit.measured import Measured, Truth
 from privbench.audit.stages import measure
@@ -83,11 +84,19 @@ def truth_of(split: Split, samples: ImageSet, seed: int) -> Iterator[Truth]:
         yield Truth(*load_candidates(Path(folder)), samples)
 
 
-def attacked(name: str, truth: Truth, split: Split, seed: int) -> Measured:
-    """What an attack with its default options finds; a denoiser, where it asks for one, knows the samples by heart."""
+def attack_of(name: str, split: Split) -> Attack:
+    """An attack with its default options, on any released images."""
     auxiliary = Auxiliary(split.reference, split.public, Context(path=("attack", name), keeper=trained_once))
-    target = Target(truth.samples, Access.DENOISER, "simulated", lambda: Memorizer(truth.samples))
-    scores = ATTACKS[name](target, truth.candidates, auxiliary)
+
+    def attack(samples: ImageSet, candidates: ImageSet, denoiser: OpenDenoiser | None) -> AttackScores:
+        return ATTACKS[name](Target(samples, Access.DENOISER, "simulated", denoiser), candidates, auxiliary)
+
+    return attack
+
+
+def attacked(name: str, truth: Truth, split: Split, seed: int) -> Measured:
+    """What an attack finds; the denoiser, where it asks for one, knows the samples by heart."""
+    scores = attack_of(name, split)(truth.samples, truth.candidates, lambda: Memorizer(truth.samples))
     return measure(scores, truth, Context(seed=seed, path=("attack", name, "statistics")))
 
 
