@@ -27,18 +27,18 @@ def check_overlap(comparison: Comparison) -> Tested:
     ]
     where = Counter(twin.parts for twin in twins)
     listed = ", ".join(f"{count} in {a} and {b}" for (a, b), count in where.items())
-    shared = sum(len(same) for same in known.values() if len({part for part, _ in same}) > 1)
+    shared = sum(len({part for part, _ in same}) > 1 for same in known.values())
     return Tested(
         estimates=(
             Estimate(
                 name="shared_patients",
-                value=shared / patients,
+                value=float(shared),
                 null=0.0,
                 n=patients,
                 unit="patient",
                 worse="higher",
                 method="complete count: names without case, accents' encoding, blanks, punctuation, leading zeros",
-                note=f"{shared} of {patients} names",
+                note=f"{shared} persons, by {patients} names",
             ),
         ),
         said=("",),

@@ -240,7 +240,8 @@ def test_one_person_in_two_parts_is_counted_and_listed():
         frozenset({"q1", "Q-01"}),
     }
     (estimate,) = found.estimates
-    assert estimate.value == 4 / 8
+    assert estimate.value == 2
+    assert estimate.n == 8
 
 
 def test_two_spellings_within_one_part_are_no_overlap():
