@@ -7,7 +7,15 @@ from .errors import BadInputError
 from .measured import Truth
 from .plugin import Need
 from .registry import Plugin
-from .types import AttackScores, ImageSet, LinkageScores, MembershipScores, MemorizationScores, Split
+from .types import (
+    AttackScores,
+    ImageSet,
+    LinkageScores,
+    MembershipScores,
+    MemorizationScores,
+    SpaceDistances,
+    Split,
+)
 
 BLOCK = 256
 
@@ -64,18 +72,48 @@ def check_samples(images: ImageSet, members: ImageSet, label: str) -> None:
             raise BadInputError(f"{label}: its images have values that are not finite or not in [0, 1]")
 
 
-def check_scores(scores: AttackScores, truth: Truth, label: str) -> None:
-    """An attack's scores have a row for each candidate or sample and are numbers.
+SCORES: dict[str, type[AttackScores]] = {
+    "membership": MembershipScores,
+    "memorization": MemorizationScores,
+    "reidentification": LinkageScores,
+}
+
+
+def check_scores(scores: AttackScores, truth: Truth, label: str, family: str | None = None) -> None:
+    """An attack's scores are of its family's kind, have a row for each candidate or sample, and are numbers.
+
+    Args:
+        scores: what it returned.
+        truth: of the audit.
+        label: of the attack, for messages.
+        family: that it declared; None: any.
 
     Raises:
-        TypeError: if they are not scores.
-        ValueError: if a shape is wrong or a score is not a number.
+        TypeError: if they are not scores, or of another family.
+        ValueError: if a shape is wrong, a score is not a number, or sibling images count as neighbours.
     """
+    expected = SCORES.get(family or "")
+    if expected and not isinstance(scores, expected):
+        raise TypeError(f"{label} declares family {family} but returned {type(scores).__name__}")
     for array, rows in _arrays(scores, len(truth.candidates), len(truth.samples), label):
         if array.shape != rows:
             raise ValueError(f"{label} returned scores of shape {array.shape}, not {rows}")
         if np.isnan(array).any():
             raise ValueError(f"{label} returned scores that are not numbers")
+    if isinstance(scores, MembershipScores) and np.isinf(scores.score).any():
+        raise ValueError(f"{label} returned infinite scores: they tie, and a tie is no guess")
+    if isinstance(scores, MemorizationScores):
+        for space in scores.spaces:
+            _check_space(space, truth, label)
+
+
+def _check_space(space: SpaceDistances, truth: Truth, label: str) -> None:
+    patients = truth.candidates.patients
+    if not np.array_equal(space.patients, patients):
+        raise ValueError(f"{label}, space '{space.space}': its columns are not the candidate patients in sorted order")
+    own = np.searchsorted(patients, truth.candidates.patient)
+    if not np.isinf(space.candidates[np.arange(len(own)), own]).all():
+        raise ValueError(f"{label}, space '{space.space}': a candidate's own patient is not at distance inf")
 
 
 def _arrays(

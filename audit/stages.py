@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from .candidates import load_candidates, write_candidates
+from .candidates import load_candidates, write_candidates, write_truth
 from .catalogue import PACKAGE
 from .certificate import DEPTHS, Depth, depth_of
 from .certify import certify_on_denoiser, certify_on_samples
@@ -62,13 +62,15 @@ class Stages:
         split, marks = load_split(folder)
         return split, marks, folder.name
 
-    def candidates(self, split: Split, cohort_key: str) -> Path:
-        """The folder of candidates and truth."""
+    def candidates(self, split: Split, cohort_key: str) -> tuple[Path, Path]:
+        """The folder of the candidates, and, apart from it, that of the truth about them."""
         code = code_hash(PACKAGE / "audit")
         inputs: dict[str, object] = {"cohort": cohort_key, "seed": self.spec.seed, "code": code}
-        return self.store.stage(
-            "candidates", inputs, lambda folder: write_candidates(split, self._context("candidates", "", folder))
-        )
+
+        def written(kind: str, write: Callable[[Split, Context], None]) -> Path:
+            return self.store.stage(kind, inputs, lambda folder: write(split, self._context("candidates", "", folder)))
+
+        return written("candidates", write_candidates), written("truth", write_truth)
 
     def checks(self, split: Split, truth: Truth, cohort_key: str) -> tuple[tuple[Finding, ...], str, str]:
         """The findings on the comparison's fairness, what only the owner of the data may see, and tracebacks."""
@@ -142,7 +144,7 @@ class Stages:
             options = _keywords(plugin, asked, self.spec.budget)
             started = time.perf_counter()
             scores = cast("AttackScores", plugin.target(target, truth.candidates, auxiliary, **options))
-            check_scores(scores, truth, plugin.label)
+            check_scores(scores, truth, plugin.label, plugin.facts.family)
             measured = measure(scores, truth, context.under("statistics"))
             finding = self._finding(plugin, "invalid" if measured.invalid else "ok", measured.invalid).model_copy(
                 update={
@@ -315,9 +317,9 @@ def measure(scores: AttackScores, truth: Truth, context: Context) -> Measured:
     return measure_linkage(scores, truth, context)
 
 
-def load_truth(folder: Path, samples: ImageSet | None = None) -> Truth:
+def load_truth(folders: tuple[Path, Path], samples: ImageSet | None = None) -> Truth:
     """Candidates and truth as ``Stages.candidates`` left them; without ``samples``, before any are drawn, with none."""
-    candidates, member, patient = load_candidates(folder)
+    candidates, member, patient = load_candidates(*folders)
     return Truth(candidates, member, patient, candidates.take(slice(0, 0)) if samples is None else samples)
 
 

@@ -16,7 +16,13 @@ from .audits import Audit, Subject
 from .conformance import UnmetError, require
 from .purity import Parts, require_inputs_kept, require_no_global_rng, require_repeatable
 
-RETURNS = {"membership": MembershipScores, "memorization": MemorizationScores, "reidentification": LinkageScores}
+WANTED = {
+    MembershipScores: "one finite float64 for each candidate, in the order given",
+    MemorizationScores: "one row per sample or candidate, one column per patient in the sorted order of "
+    "candidates.patients; inf at a candidate's own patient, for a sibling slice is no neighbour",
+    LinkageScores: "one row per sample or stranger, one column per candidate, in the order given, without NaN",
+}
+"""What valid scores look like, by what an attack returned."""
 
 
 def require_facts(plugin: object) -> None:
@@ -42,17 +48,10 @@ def require_facts(plugin: object) -> None:
 
 def valid_scores(scores: AttackScores, audit: Audit, subject: Subject) -> None:
     """Scores of the declared family, of the engine's shapes and types, and numbers."""
-    family = subject.facts.family or ""
-    wanted = RETURNS[family]
-    require(
-        isinstance(scores, wanted),
-        f"family {family!r} returned {type(scores).__name__}",
-        f"return {wanted.__name__}, or declare the family that fits",
-    )
     try:
-        check_scores(scores, audit.truth, "the attack")
+        check_scores(scores, audit.truth, "the attack", subject.facts.family)
     except (ValueError, TypeError) as error:
-        raise UnmetError(str(error), "one row per candidate or sample, in the order given, without NaN") from error
+        raise UnmetError(str(error), WANTED.get(type(scores), "return the scores of its family")) from error
     if isinstance(scores, MembershipScores):
         _numbers("score", scores.score, np.float64)
     elif isinstance(scores, LinkageScores):
@@ -65,7 +64,7 @@ def valid_scores(scores: AttackScores, audit: Audit, subject: Subject) -> None:
             _numbers(f"{pairs.name}: same", pairs.same, np.float64)
             _numbers(f"{pairs.name}: different", pairs.different, np.float64)
     elif isinstance(scores, MemorizationScores):
-        _valid_spaces(scores, audit)
+        _valid_spaces(scores)
 
 
 def _numbers(name: str, array: object, dtype: type) -> None:
@@ -80,25 +79,13 @@ def _numbers(name: str, array: object, dtype: type) -> None:
     )
 
 
-def _valid_spaces(scores: MemorizationScores, audit: Audit) -> None:
+def _valid_spaces(scores: MemorizationScores) -> None:
     require(scores.spaces, "there is no space", "return at least one SpaceDistances")
     names = [space.space for space in scores.spaces]
     require(len(set(names)) == len(names), f"two spaces have one name: {names}", "name each space for what it compares")
-    patients = audit.truth.candidates.patients
     for space in scores.spaces:
-        require(
-            np.array_equal(space.patients, patients),
-            f"space {space.space!r}: its patients are not candidates.patients",
-            "one column per candidate patient, in the sorted order of candidates.patients",
-        )
+        others = np.where(np.isposinf(space.candidates), np.float32(0), space.candidates)
         _numbers(f"space {space.space!r}: samples", space.samples, np.float32)
-        own = audit.truth.candidates.patient[:, None] == patients[None]
-        require(
-            np.isposinf(space.candidates[own]).all(),
-            f"space {space.space!r}: candidates are near images of their own patient",
-            "set the own patient's column to inf in SpaceDistances.candidates: a sibling slice is no neighbour",
-        )
-        others = np.where(own, np.float32(0), space.candidates)
         _numbers(f"space {space.space!r}: candidates", others, np.float32)
         require(
             min(space.samples.min(initial=0), others.min(initial=0)) >= 0,

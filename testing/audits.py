@@ -8,10 +8,11 @@ from typing import cast
 
 import numpy as np
 
-from ..audit.candidates import load_candidates, write_candidates
+from ..audit.candidates import draw_candidates, write_candidates
 from ..audit.context import Auxiliary, Context
 from ..audit.contract import check_scores
 from ..audit.measured import Measured, Truth
+from ..audit.persist import load_images
 from ..audit.plugin import Facts, facts_of, options_model
 from ..audit.stages import measure
 from ..audit.target import Access, Target
@@ -75,12 +76,14 @@ def tiny_audit(world: World, access: Access, seed: int, folder: Path, *, leak: b
     split = world.split(seed)
     assert split.reserve is not None
     samples = release(split, 0.5 if leak else 0.0, seed)
-    write_candidates(split, Context(seed=seed, path=("candidates", ""), folder=folder))
-    candidates, member, patient = load_candidates(folder)
+    shuffled = Context(seed=seed, path=("candidates", ""), folder=folder)
+    write_candidates(split, shuffled)
+    drawn = draw_candidates(split, shuffled)
     memory = split.members if leak else split.reserve
     target = Target(samples, access, "tiny", lambda: Memorizer(memory)) if access > Access.SAMPLES else Target(samples)
     engine = Context(seed=seed, path=("attack", "checked"), folder=folder)
-    return Audit(split, Truth(candidates, member, patient, samples), target, engine)
+    truth = Truth(load_images(folder, "candidates"), drawn.member, drawn.patient, samples)
+    return Audit(split, truth, target, engine)
 
 
 def unshuffled(audit: Audit) -> Audit:

@@ -17,10 +17,11 @@ from privbench.attacks.gan_leaks import gan_leaks
 from privbench.attacks.loss import loss
 from privbench.attacks.nearest import nearest
 from privbench.attacks.siamese import siamese
-from privbench.audit.candidates import load_candidates, write_candidates
+from privbench.audit.candidates import draw_candidates, write_candidates
 from privbench.audit.certify import Attack, OpenDenoiser
 from privbench.audit.context import Arrays, Auxiliary, Context
 from privbench.audit.measured import Measured, Truth
+from privbench.audit.persist import load_images
 from privbench.audit.stages import measure
 from privbench.audit.target import Access, Target
 from privbench.audit.types import AttackScores, ImageSet, Split
@@ -80,8 +81,10 @@ def cohort(seed: int, patients: int, public: int = 1) -> Iterator[Split]:
 def truth_of(split: Split, samples: ImageSet, seed: int) -> Iterator[Truth]:
     """Candidates under pseudonyms, and who is who."""
     with tempfile.TemporaryDirectory() as folder:
-        write_candidates(split, Context(seed=seed, path=("candidates",), folder=Path(folder)))
-        yield Truth(*load_candidates(Path(folder)), samples)
+        context = Context(seed=seed, path=("candidates",), folder=Path(folder))
+        write_candidates(split, context)
+        drawn = draw_candidates(split, context)
+        yield Truth(load_images(context.folder, "candidates"), drawn.member, drawn.patient, samples)
 
 
 def attack_of(name: str, split: Split) -> Attack:

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 
-from privbench.audit.candidates import load_candidates, write_candidates
+from privbench.audit.candidates import load_candidates, write_candidates, write_truth
 from privbench.audit.context import Context
 from privbench.audit.types import ImageSet, Split
 
@@ -18,10 +20,11 @@ def part(role, patients, rng, centers=("a", "b")):
 def written(tmp_path, members, holdout, seed=0):
     rng = np.random.default_rng(0)
     split = Split(part("m", members, rng), part("h", holdout, rng), part("r", 2, rng))
-    folder = tmp_path / str(seed)
-    folder.mkdir()
-    write_candidates(split, Context(seed=seed, folder=folder))
-    return split, *load_candidates(folder)
+    seen, hidden = tmp_path / f"seen-{seed}", tmp_path / f"hidden-{seed}"
+    for folder, write in ((seen, write_candidates), (hidden, write_truth)):
+        folder.mkdir()
+        write(split, Context(seed=seed, folder=folder))
+    return split, *load_candidates(seen, hidden)
 
 
 def test_every_image_keeps_its_pixels_patient_and_label(tmp_path):
@@ -53,3 +56,17 @@ def test_the_larger_side_is_thinned_to_the_smaller_within_centres(tmp_path):
 def test_another_seed_gives_another_order(tmp_path):
     one, two = written(tmp_path, 8, 8, seed=0), written(tmp_path, 8, 8, seed=1)
     assert (one[2] != two[2]).any()
+
+
+def test_nothing_beside_the_memory_mapped_pixels_tells_who_is_a_member(tmp_path):
+    split, candidates, member, _ = written(tmp_path, 8, 8)
+    beside = Path(candidates.pixels.filename).parent
+    names = {*split.members.patients.tolist(), *split.holdout.patients.tolist()}
+    for file in beside.iterdir():
+        if file.suffix == ".npy":
+            content = np.load(file)
+            assert content.dtype != bool
+            assert not names & set(content.ravel().astype(str).tolist())
+        else:
+            assert not any(name in file.read_text() for name in names)
+    assert member.sum() == 24

@@ -8,7 +8,7 @@ from .made_findings import estimate
 
 DUPLICATES = (
     "12 exact and 3 near duplicates of members' images are among the 400 holdout images (5 holdout patients): remove "
-    "the copies; confidential.csv lists them"
+    "the copies; confidential/checks.csv lists them"
 )
 SHARES = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 ON_IMAGES = {

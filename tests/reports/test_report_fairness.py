@@ -46,7 +46,7 @@ def test_a_failed_check_says_what_was_found_and_what_to_do(form):
     text = form(unfair())
     assert "The comparison is not fair" in text
     assert "12 exact and 3 near duplicates of members' images" in text
-    assert "Remove the copies; confidential.csv lists them" in text
+    assert "Remove the copies; confidential/checks.csv lists them" in text
 
 
 def test_what_an_unfair_comparison_gave_stands_on_no_card():
