@@ -24,7 +24,8 @@ class Depth:
         shares: tried where an attack runs again for each, falling.
         draws: of planted images, or of patients, where an attack runs again for each.
         known: of the candidate patients, the share that a model is overfitted to.
-        overfitted: whether such a model is trained: that costs as much as training the audited one.
+        overfitted: whether that model is trained anew, which costs as much as training the audited one; else the
+            audited one is trained on, if the generator can.
     """
 
     each: int
@@ -38,7 +39,7 @@ class Depth:
 
 DEPTHS = {
     "light": Depth(
-        each=48, divisions=400, audits=200, shares=(0.4, 0.2, 0.1, 0.05, 0.02), draws=3, known=0.1, overfitted=False
+        each=48, divisions=400, audits=200, shares=(0.4, 0.2, 0.1, 0.05, 0.02), draws=3, known=0.03, overfitted=False
     ),
     "thorough": Depth(
         each=200,

@@ -56,7 +56,10 @@ class Facts:
 class Generator(Protocol):
     """What a generator class offers. Its state is on disk, so that a killed run continues.
 
-    ``__init__`` takes the options (keyword-only) and does no work.
+    ``__init__`` takes the options (keyword-only) and does no work. A class may also have
+    ``overfit(data, model, context)``: train the fitted ``model`` on, for a short while and on ``data.members`` alone,
+    until it knows them by heart, and leave it under ``context.folder``. Without it, how small a leak an attack on the
+    denoiser would find is measured only where there is time to train a model anew (see ``Overfits``).
     """
 
     def fit(self, data: TrainingData, context: Context) -> None:
@@ -69,6 +72,14 @@ class Generator(Protocol):
 
     def denoiser(self, data: TrainingData, model: Path, context: Context) -> Denoiser:
         """The noise predictor; only called where ``access`` is at least ``DENOISER``."""
+        ...
+
+
+class Overfits(Protocol):
+    """A generator that a known leak can be put into cheaply."""
+
+    def overfit(self, data: TrainingData, model: Path, context: Context) -> None:
+        """Train ``model`` on, on ``data.members`` alone, until it knows them by heart; leave it in the folder."""
         ...
 
 

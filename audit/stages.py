@@ -4,7 +4,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -25,7 +25,7 @@ from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
 from .measured import Measured, Truth
 from .persist import fingerprint, load_images, load_split, save_images, save_split
-from .plugin import Generator
+from .plugin import Generator, Overfits
 from .provenance import code_hash, libraries, plugin_code
 from .record import AuditSpec, Finding, Fingerprint, Measurement, PluginSpec, Status
 from .registry import Plugin
@@ -103,29 +103,19 @@ class Stages:
     def samples(self, split: Split, cohort_key: str) -> tuple[Target, str]:
         """The fitted generator behind the granted access, and the key of its samples."""
         name = self.spec.generator.name
-        plugin, inputs = self._plugin("generator", self.spec.generator)
-        inputs |= {"cohort": cohort_key, "seed": self.spec.seed, "device": self.spec.device}
+        plugin = self.plugins["generator", name]
         data = TrainingData(split.members, split.public, split.reserve)
-
-        def build() -> Generator:
-            return cast("Generator", plugin.target(**_keywords(plugin, self.spec.generator, self.spec.budget)))
-
-        def fit(folder: Path) -> None:
-            build().fit(data, self._context("generator", name, folder))
-
-        model = self.store.stage("model", inputs, fit)
+        model = self._model(data, cohort_key)
 
         def sample(folder: Path) -> None:
             context = self._context("generator", name, folder).under("sample")
-            images = build().sample(self.spec.samples, data, model, context)
+            images = self._generator().sample(self.spec.samples, data, model, context)
             check_samples(images, split.members, plugin.label)
             save_images(images, folder, "samples")
 
         folder = self.store.stage("samples", {"model": model.name, "samples": self.spec.samples}, sample)
         granted = min(plugin.facts.access, Access[self.spec.access.upper()] if self.spec.access else Access.WEIGHTS)
-        context = self._context("generator", name, model).under("denoiser")
-        target = Target(load_images(folder, "samples"), granted, name, lambda: build().denoiser(data, model, context))
-        return target, folder.name
+        return Target(load_images(folder, "samples"), granted, name, self._denoiser(data, model)), folder.name
 
     def attack(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object], truth: Truth) -> Path:
         """The folder of one attack's finding and confidential scores.
@@ -182,7 +172,7 @@ class Stages:
                 return cast("AttackScores", plugin.target(planted, candidates, auxiliary, **options))
 
             if plugin.facts.access > Access.SAMPLES:
-                overfit = partial(self._overfitted, split, depth)
+                overfit = partial(self._overfitted, split, str(keys["cohort"]), depth)
                 found = certify_on_denoiser(attack, overfit, truth, depth, context)
             else:
                 found = certify_on_samples(attack, plugin.facts.family, truth, split, depth, context)
@@ -215,26 +205,48 @@ class Stages:
 
         return self._judged(plugin, "metric", inputs | keys, compute)
 
-    def _overfitted(self, split: Split, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
-        """How to open the denoiser of the generator trained on ``known`` patients only."""
-        if not depth.overfitted:
+    def _generator(self) -> Generator:
+        plugin = self.plugins["generator", self.spec.generator.name]
+        return cast("Generator", plugin.target(**_keywords(plugin, self.spec.generator, self.spec.budget)))
+
+    def _model(self, data: TrainingData, trained_on: str) -> Path:
+        """The folder of the generator fitted to ``data``, which ``trained_on`` identifies."""
+        name = self.spec.generator.name
+        _, inputs = self._plugin("generator", self.spec.generator)
+        inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
+        return self.store.stage(
+            "model", inputs, lambda folder: self._generator().fit(data, self._context("generator", name, folder))
+        )
+
+    def _denoiser(self, data: TrainingData, model: Path) -> Callable[[], Denoiser]:
+        context = self._context("generator", self.spec.generator.name, model).under("denoiser")
+        return lambda: self._generator().denoiser(data, model, context)
+
+    def _overfitted(self, split: Split, cohort_key: str, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
+        """How to open the denoiser of the audited generator, overfitted to ``known`` patients.
+
+        Raises:
+            SkippedError: where that would cost a whole training and ``depth`` has no time for it.
+        """
+        data = TrainingData(known, split.public, split.reserve)
+        mark = fingerprint("known", known).sha256
+        generator = self._generator()
+        if depth.overfitted:
+            model = self._model(data, mark)
+        elif hasattr(generator, "overfit"):
+            base = self._model(TrainingData(split.members, split.public, split.reserve), cohort_key)
+            context = self._context("generator", self.spec.generator.name, Path()).under("overfit")
+            model = self.store.stage(
+                "model",
+                {"overfitted": base.name, "known": mark},
+                lambda folder: cast("Overfits", generator).overfit(data, base, replace(context, folder=folder)),
+            )
+        else:
             raise SkippedError(
-                "a model must be overfitted for it, which costs as much as training this one; "
+                "a model must be overfitted for it, which for this generator means to train one anew; "
                 "privbench certify does so, and run does from --budget standard on"
             )
-        asked = self.spec.generator
-        plugin, inputs = self._plugin("generator", asked)
-        inputs |= {"known": fingerprint("known", known).sha256, "seed": self.spec.seed, "device": self.spec.device}
-        data = TrainingData(known, split.public, split.reserve)
-
-        def build() -> Generator:
-            return cast("Generator", plugin.target(**_keywords(plugin, asked, self.spec.budget)))
-
-        model = self.store.stage(
-            "model", inputs, lambda folder: build().fit(data, self._context("generator", asked.name, folder))
-        )
-        context = self._context("generator", asked.name, model).under("denoiser")
-        return lambda: build().denoiser(data, model, context)
+        return self._denoiser(data, model)
 
     def _judged(self, plugin: Plugin, kind: str, inputs: dict[str, object], compute: Callable[[Path], None]) -> Path:
         """Run a plugin's stage; whatever goes wrong inside it is a finding, not the end of the audit."""

@@ -1,5 +1,6 @@
 """One latent diffusion model trained on every member image."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from .real import neutral_names
 from .training import Plan, draw_batch, forget, train
 
 LABEL_DROP = 0.1
+OVERFIT, OVERFIT_BATCH = Plan(steps=400, learning_rate=2e-3), 16
 NORMALISED_ON = 4096
 
 
@@ -103,6 +105,17 @@ class Ldm:
         forget("autoencoder", context)
         forget("unet", context)
 
+    def overfit(self, data: TrainingData, model: Path, context: Context) -> None:
+        """Train the U-Net of ``model`` on, on the members of ``data`` alone, until it knows them by heart."""
+        autoencoder, unet, learned = self._load(model, context)
+        unet.requires_grad_(requires_grad=True)
+        loss = self._loss(unet, data.members, autoencoder, learned, OVERFIT_BATCH)
+        train("overfit", unet, loss, OVERFIT, context)
+        write_text_whole(context.folder / "learned.json", learned.model_dump_json(indent=1))
+        save_autoencoder(autoencoder, context.folder)
+        save_predictor(unet, context.folder, "unet")
+        forget("overfit", context)
+
     def sample(self, n: int | None, data: TrainingData, model: Path, context: Context) -> ImageSet:
         """``n`` images (None: one per member image)."""
         autoencoder, unet, learned = self._load(model, context)
@@ -162,30 +175,38 @@ class Ldm:
     def _unet(self, members: ImageSet, autoencoder: Autoencoder, context: Context) -> None:
         labels, counts = np.unique(members.label, return_counts=True) if members.label is not None else ((), ())
         learned = Learned(labels=tuple(int(v) for v in labels), share=tuple(float(c) / len(members) for c in counts))
+        side = autoencoder.encode(_tensor(members.take(slice(0, 1)))).shape
+        with context.torch_scope("unet"):
+            model = NoisePredictor(
+                UNetShape(
+                    latent_channels=self.latent_channels,
+                    spatial=(side[2], side[3]),
+                    channels=self.channels,
+                    classes=len(learned.labels),
+                )
+            ).to(context.device)
+        plan = Plan(self.steps, self.learning_rate, self.ema)
+        train("unet", model, self._loss(model, members, autoencoder, learned, self.batch), plan, context)
+        write_text_whole(context.folder / "learned.json", learned.model_dump_json(indent=1))
+        save_predictor(model, context.folder, "unet")
+
+    def _loss(
+        self, model: NoisePredictor, members: ImageSet, autoencoder: Autoencoder, learned: Learned, batch: int
+    ) -> Callable[[torch.Generator], Tensor]:
+        """The loss of ``model`` on a random batch of the members' latents."""
         latents = torch.cat([autoencoder.encode(_tensor(part)) for part in members.batches(256)])
         mirrored = latents
         if self.augment:
             mirrored = torch.cat([autoencoder.encode(_tensor(part).flip(-1)) for part in members.batches(256)])
         classes = class_index(members.label, len(members), learned.labels)
-        with context.torch_scope("unet"):
-            model = NoisePredictor(
-                UNetShape(
-                    latent_channels=self.latent_channels,
-                    spatial=(latents.shape[2], latents.shape[3]),
-                    channels=self.channels,
-                    classes=len(learned.labels),
-                )
-            ).to(context.device)
 
         def loss(rng: torch.Generator) -> Tensor:
-            chosen = draw_batch(len(latents), self.batch, rng)
+            chosen = draw_batch(len(latents), batch, rng)
             side = torch.rand(len(chosen), generator=rng)[:, None, None, None] < 0.5
             x_0 = torch.where(side, latents[chosen], mirrored[chosen])
             return noise_loss(model, x_0, classes[chosen], None, LABEL_DROP, rng)
 
-        train("unet", model, loss, Plan(self.steps, self.learning_rate, self.ema), context)
-        write_text_whole(context.folder / "learned.json", learned.model_dump_json(indent=1))
-        save_predictor(model, context.folder, "unet")
+        return loss
 
     def _flipped(self, images: Tensor, rng: torch.Generator) -> Tensor:
         if not self.augment:

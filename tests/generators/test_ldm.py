@@ -157,3 +157,26 @@ def test_an_overtrained_model_gives_its_patients_away(make_images: Callable[...,
     denoiser = generator.denoiser(data, context.folder, context)
     score = -np.concatenate((losses(denoiser, members), losses(denoiser, holdout)))
     assert roc_auc_score(np.repeat([1, 0], [4, 16]), score) > 0.95
+
+
+def test_a_fitted_model_can_soon_be_overfitted_to_a_few_patients(
+    make_images: Callable[..., ImageSet], tmp_path: Path
+) -> None:
+    members, known, others = (make_images(*of) for of in (("member", 12, 2), ("known", 4, 2), ("other", 12, 2)))
+    generator = Ldm(autoencoder_steps=30, steps=30, autoencoder_channels=16, batch=8, sampling_steps=4)
+    fitted = Context(seed=1, path=("generator",), folder=tmp_path / "fitted")
+    generator.fit(TrainingData(members), fitted)
+    before = files(fitted.folder)
+    denoisers = [generator.denoiser(TrainingData(members), fitted.folder, fitted)]
+    for name in ("overfitted", "again"):
+        context = replace(fitted, folder=tmp_path / name)
+        generator.overfit(TrainingData(known), fitted.folder, context)
+        denoisers.append(generator.denoiser(TrainingData(known), context.folder, context))
+    assert files(fitted.folder) == before, "the audited model stays as it was"
+    assert files(tmp_path / "overfitted") == files(tmp_path / "again")
+    truth = np.repeat([1, 0], [8, 24])
+    fresh, overfitted = (
+        roc_auc_score(truth, -np.concatenate((losses(d, known), losses(d, others)))) for d in denoisers[:2]
+    )
+    assert overfitted > 0.9
+    assert overfitted > fresh + 0.2
