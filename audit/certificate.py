@@ -47,7 +47,7 @@ DEPTHS = {
         audits=1000,
         shares=(0.4, 0.3, 0.2, 0.15, 0.1, 0.075, 0.05, 0.03, 0.02, 0.01),
         draws=6,
-        known=0.1,
+        known=0.05,
         overfitted=True,
     ),
 }
