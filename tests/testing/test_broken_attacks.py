@@ -81,7 +81,7 @@ def linkage(similarity):
     return made
 
 
-def caught(attack, name, seen, **more):
+def assert_caught(attack, name, seen, **more):
     """The failure of that check, which says ``seen``."""
     with pytest.raises(ConformanceError, match=seen) as error:
         dict(attack_checks(attack, **more))[name]()
@@ -99,42 +99,42 @@ def test_the_attacks_that_are_broken_below_are_fine_otherwise():
 
 def test_underflowing_scores():
     attack = membership(lambda target, candidates, aux: np.exp(-(fine(target, candidates) ** 2)))
-    caught(attack, "tells candidates apart", "100% of all pairs of 256-pixel candidates have tied scores")
+    assert_caught(attack, "tells candidates apart", "100% of all pairs of 256-pixel candidates have tied scores")
 
 
 def test_labels_smuggled_through_order():
     attack = membership(lambda target, candidates, aux: fine(target, candidates) + 0.5 * np.arange(len(candidates)))
-    caught(attack, ORDER, "shuffled and renamed candidates got other scores")
-    caught(attack, NULL, "p-values are not uniform")
+    assert_caught(attack, ORDER, "shuffled and renamed candidates got other scores")
+    assert_caught(attack, NULL, "p-values are not uniform")
 
 
 def test_labels_smuggled_through_names():
     def score(target, candidates, aux):
         return fine(target, candidates) - np.char.replace(candidates.patient, "candidate-", "").astype(float)
 
-    caught(membership(score), ORDER, "shuffled and renamed")
-    caught(membership(score), NULL, "p-values are not uniform")
+    assert_caught(membership(score), ORDER, "shuffled and renamed")
+    assert_caught(membership(score), NULL, "p-values are not uniform")
 
 
 def test_a_space_that_depends_on_the_order_of_candidates():
     def space(target, candidates, to_samples, among):
         return to_samples * np.linspace(1, 2, to_samples.shape[1], dtype=np.float32), among
 
-    caught(memorization(space), ORDER, "space 'pixels': samples: shuffled")
+    assert_caught(memorization(space), ORDER, "space 'pixels': samples: shuffled")
 
 
 def test_sibling_slices_as_neighbours():
     def space(target, candidates, to_samples, among):
         return to_samples, distances(candidates, candidates).astype(np.float32)
 
-    caught(memorization(space), VALID, "a candidate's own patient is not at distance inf")
+    assert_caught(memorization(space), VALID, "a candidate's own patient is not at distance inf")
 
 
 def test_an_unseeded_attack():
     def score(target, candidates, aux):
         return fine(target, candidates) + 1e-9 * np.random.default_rng().random(len(candidates))
 
-    caught(membership(score), "gives the same scores under the same seed", "different results")
+    assert_caught(membership(score), "gives the same scores under the same seed", "different results")
 
 
 @pytest.mark.parametrize("name", ["random", "numpy.random", "torch"])
@@ -152,15 +152,15 @@ def test_one_that_touches_a_global_generator(name):
             np.random.rand()  # noqa: NPY002
         return fine(target, candidates)
 
-    caught(membership(score), RNG, f"global generator of {name} was used")
+    assert_caught(membership(score), RNG, f"global generator of {name} was used")
 
 
 def test_one_that_draws_from_a_global_generator_does_not_repeat_itself():
     def score(target, candidates, aux):
         return fine(target, candidates) + 0.01 * np.random.rand(len(candidates))  # noqa: NPY002
 
-    caught(membership(score), "gives the same scores under the same seed", "different results")
-    caught(membership(score), RNG, r"numpy\.random")
+    assert_caught(membership(score), "gives the same scores under the same seed", "different results")
+    assert_caught(membership(score), RNG, r"numpy\.random")
 
 
 @pytest.mark.parametrize("what", ["candidates", "samples", "reference"])
@@ -170,7 +170,7 @@ def test_one_that_writes_into_its_input(what):
         images.pixels[:] -= images.pixels.mean()
         return fine(target, candidates)
 
-    caught(membership(score), "leaves its inputs alone", f"changed its input: {what}")
+    assert_caught(membership(score), "leaves its inputs alone", f"changed its input: {what}")
 
 
 def test_one_that_unlocks_its_input_or_gives_up_on_locked_input():
@@ -178,7 +178,7 @@ def test_one_that_unlocks_its_input_or_gives_up_on_locked_input():
         candidates.pixels[0, 0, 0, 0] += 0  # changes nothing, but cannot be done to a memory map
         return fine(target, candidates)
 
-    caught(membership(score), "leaves its inputs alone", "on read-only input it raised ValueError")
+    assert_caught(membership(score), "leaves its inputs alone", "on read-only input it raised ValueError")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_one_that_unlocks_its_input_or_gives_up_on_locked_input():
     ],
 )
 def test_scores_that_are_none(spoil, seen):
-    caught(membership(lambda target, candidates, aux: spoil(fine(target, candidates))), VALID, seen)
+    assert_caught(membership(lambda target, candidates, aux: spoil(fine(target, candidates))), VALID, seen)
 
 
 def test_scores_of_another_family():
@@ -201,7 +201,7 @@ def test_scores_of_another_family():
         """Say one thing and do another."""
         return pb.MembershipScores(fine(target, candidates))
 
-    caught(odd, VALID, "declares family memorization but returned MembershipScores")
+    assert_caught(odd, VALID, "declares family memorization but returned MembershipScores")
 
 
 def test_columns_in_another_order():
@@ -213,11 +213,11 @@ def test_columns_in_another_order():
         among = distances(candidates, candidates)[:, ::-1].astype(np.float32)
         return pb.MemorizationScores((pb.SpaceDistances("pixels", patients, to, among),))
 
-    caught(turned, VALID, "its columns are not the candidate patients in sorted order")
+    assert_caught(turned, VALID, "its columns are not the candidate patients in sorted order")
 
 
 def test_attacks_blind_to_copies():
-    caught(
+    assert_caught(
         membership(lambda target, candidates, aux: candidates.pixels.mean(axis=(1, 2, 3), dtype=float)),
         COPIES,
         "0 of|1 of",
@@ -227,7 +227,7 @@ def test_attacks_blind_to_copies():
         negatives = replace(target.samples, pixels=1 - target.samples.pixels)
         return distances(negatives, candidates).astype(np.float32), among
 
-    caught(memorization(space), COPIES, "p < 0.05 in", seeds=12)
+    assert_caught(memorization(space), COPIES, "p < 0.05 in", seeds=12)
 
 
 def test_a_verifier_that_recognises_nobody():
@@ -246,23 +246,23 @@ def test_a_verifier_that_recognises_nobody():
 
 def test_the_wrong_sign():
     lower = "does not score a candidate lower for its copy"
-    caught(membership(lambda target, candidates, aux: -fine(target, candidates)), lower, "fell from rank")
-    caught(linkage(between), lower, "similarity: .* exact copies are closer to another patient")
+    assert_caught(membership(lambda target, candidates, aux: -fine(target, candidates)), lower, "fell from rank")
+    assert_caught(linkage(between), lower, "similarity: .* exact copies are closer to another patient")
     attack = memorization(lambda target, candidates, to_samples, among: (9 - to_samples, among))
-    caught(attack, lower, "exact copies are closer to another patient")
+    assert_caught(attack, lower, "exact copies are closer to another patient")
 
 
 def test_scores_that_depend_on_other_samples():
     def space(target, candidates, to_samples, among):
         return to_samples / to_samples.mean(), among
 
-    caught(memorization(space), OWN, "changed when other samples were left out")
+    assert_caught(memorization(space), OWN, "changed when other samples were left out")
 
     def centred(a, b):
         similarity = -between(a, b)
         return similarity - similarity.mean(axis=0)
 
-    caught(linkage(centred), OWN, "similarity: changed")
+    assert_caught(linkage(centred), OWN, "similarity: changed")
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
@@ -276,7 +276,9 @@ def test_memory_for_every_pixel_of_every_pair(library):
         a, b = (torch.from_numpy(np.array(x)) for x in flat)
         return -(a[:, None] - b[None]).square().sum(2).min(1).values.double().numpy()
 
-    caught(membership(score), "needs memory for pairs, not for pairs times pixels", r"peak memory grew by [12]\d\d MB")
+    assert_caught(
+        membership(score), "needs memory for pairs, not for pairs times pixels", r"peak memory grew by [12]\d\d MB"
+    )
 
 
 @pytest.mark.parametrize("name", ["takes a release of one image", "takes an empty release", "takes one patient a side"])
@@ -286,7 +288,7 @@ def test_crashes_on_small_inputs(name):
             raise ZeroDivisionError("division by zero")
         return fine(target, candidates)
 
-    caught(membership(score), name, "raised ZeroDivisionError")
+    assert_caught(membership(score), name, "raised ZeroDivisionError")
 
 
 def test_more_access_than_declared_and_less():
@@ -296,14 +298,14 @@ def test_more_access_than_declared_and_less():
         return fine(target, candidates)
 
     access = "takes no more than the declared access"
-    caught(membership(peeking), access, "declares SAMPLES and opened the denoiser")
+    assert_caught(membership(peeking), access, "declares SAMPLES and opened the denoiser")
 
     @pb.attack(family="membership", access=pb.Access.DENOISER)
     def modest(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MembershipScores:
         """Needs nothing."""
         return pb.MembershipScores(fine(target, candidates))
 
-    caught(modest, access, "declares DENOISER and made scores where only SAMPLES was granted")
+    assert_caught(modest, access, "declares DENOISER and made scores where only SAMPLES was granted")
 
 
 def test_options_nobody_describes():
@@ -323,8 +325,8 @@ def test_options_nobody_describes():
     ) -> pb.MembershipScores:
         return pb.MembershipScores(fine(target, candidates))
 
-    caught(terse, "describes itself and its options", "option 'power' has no description")
-    caught(silent, "describes itself and its options", "the docstring's first line is ''")
+    assert_caught(terse, "describes itself and its options", "option 'power' has no description")
+    assert_caught(silent, "describes itself and its options", "the docstring's first line is ''")
 
 
 def test_one_error_lists_every_failed_check():
