@@ -1,5 +1,6 @@
 # make run   a privacy audit of a DFGM generator, from nothing
 # make test  the wheel, its lint, its types, its tests, from nothing
+# make validate  the studies behind docs/validation.md, an hour or two; a killed one goes on
 # make run TORCH=cuda   the same on a machine with an NVIDIA GPU
 
 SHELL := /bin/sh
@@ -16,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .PHONY: run test lint types wheel bench validate clean help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3
+	@sed -n 's/^# //p' Makefile | head -4
 
 run: $(VENV)/.ready-$(TORCH)
 	$(BIN)/privbench run --generator dfgm --attack all
