@@ -14,7 +14,7 @@ from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.target import Denoiser
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators import training
+from privbench.generators import ldm, training
 from privbench.generators.ldm import Ldm
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "batch": 8, "sampling_steps": 4}
@@ -160,8 +160,9 @@ def test_an_overtrained_model_gives_its_patients_away(make_images: Callable[...,
 
 
 def test_a_fitted_model_can_soon_be_overfitted_to_a_few_patients(
-    make_images: Callable[..., ImageSet], tmp_path: Path
+    make_images: Callable[..., ImageSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ldm, "OVERFIT", training.Plan(steps=150, learning_rate=3e-3))
     members, known, others = (make_images(*of) for of in (("member", 12, 2), ("known", 4, 2), ("other", 12, 2)))
     generator = Ldm(autoencoder_steps=30, steps=30, autoencoder_channels=16, batch=8, sampling_steps=4)
     fitted = Context(seed=1, path=("generator",), folder=tmp_path / "fitted")
