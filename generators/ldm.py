@@ -32,7 +32,7 @@ from .real import neutral_names
 from .training import Plan, draw_batch, forget, train
 
 LABEL_DROP = 0.1
-OVERFIT, OVERFIT_BATCH = Plan(steps=400, learning_rate=2e-3), 16
+OVERFIT, OVERFIT_BATCH = Plan(steps=300, learning_rate=2e-3), 16
 NORMALISED_ON = 4096
 
 
