@@ -71,7 +71,8 @@ def _estimate(kind: str, curve: PowerCurve, unit: Literal["image", "patient"], c
     value, low, high = curve.smallest(confidence)
     most = float(curve.share.max())
     what = "of the released images" if unit == "image" else "of the member patients"
-    note = f"share {what}; tried up to {most:.0%}"
+    n = max(1, round(float(curve.audits.min())))
+    note = f"share {what}; rests on as much as {n} simulated audits; tried up to {most:.0%}"
     if value is None:
         note = f"not detected up to {most:.0%} {what}"
         low = high = None
@@ -81,8 +82,7 @@ def _estimate(kind: str, curve: PowerCurve, unit: Literal["image", "patient"], c
         value=value,
         low=low,
         high=None if value is None else (1.0 if high is None else high),
-        null=None,
-        n=max(1, round(float(curve.audits.min()))),
+        n=n,
         unit=unit,
         worse="none",
         method=f"smallest planted share with {POWER:.0%} power at {SIGNIFICANCE:.0%} false alarms in simulated audits; "

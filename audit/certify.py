@@ -95,7 +95,7 @@ def certify_on_denoiser(attack: Attack, overfit: Overfit, truth: Truth, depth: D
     names, score = reduce_by_patient(scores.score, questions.patient)
     seen = np.isin(names, patients[order[:wanted]])
     sizes = int(member.sum()), int((~member).sum())
-    found = certificate_of(by_overfitting(score, seen, sizes, depth, context), "patient", confidence)
+    found = certificate_of(by_overfitting(score, seen, sizes, context), "patient", confidence)
     note = f"power: the generator was overfitted to {wanted} patients and asked about {len(names)}"
     return found.model_copy(update={"notes": (note,)})
 

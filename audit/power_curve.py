@@ -1,5 +1,6 @@
 """From how often planted leaks were detected to the smallest share that is detected."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,21 +17,30 @@ class PowerCurve:
         share: ``(k,)`` rising, all above 0.
         power: ``(k,)`` the share of simulated audits that detected it.
         audits: ``(k,)`` how many independent audits that rests on; need not be whole.
+        resampled: ``(draws, k)`` the power when the patients it rests on are drawn anew, where they are few; else None.
     """
 
     share: FloatArray
     power: FloatArray
     audits: FloatArray
+    resampled: FloatArray | None = None
 
     def smallest(self, confidence: float) -> tuple[float | None, float | None, float | None]:
         """The smallest share detected with 80% power, and its interval; None where no share tried reaches that.
 
         Power rises with the share, so the curve is made monotone (isotonic regression), starts from the false-alarm
-        rate at share 0, and is read where it crosses 80%. The interval is where the monotone Wilson bounds cross.
+        rate at share 0, and is read where it crosses 80%. The interval is where the monotone Wilson bounds cross, or,
+        where patients were drawn anew, the percentiles of where those curves cross.
         """
+        if self.resampled is not None:
+            crossed = [math.inf if (at := self._crossing(draw)) is None else at for draw in self.resampled]
+            tail = (1 - confidence) / 2
+            ends = np.quantile(crossed, [tail, 1 - tail], method="closest_observation")
+            low, high = (float(end) if math.isfinite(end) else None for end in ends)
+            return self._crossing(self.power), low, high
         bounds = [_wilson(p, n, confidence) for p, n in zip(self.power, self.audits, strict=True)]
-        low, high = (np.array(side) for side in zip(*bounds, strict=True))
-        return self._crossing(self.power), self._crossing(high), self._crossing(low)
+        least, most = (np.array(side) for side in zip(*bounds, strict=True))
+        return self._crossing(self.power), self._crossing(most), self._crossing(least)
 
     def _crossing(self, power: FloatArray) -> float | None:
         from scipy.optimize import isotonic_regression

@@ -21,6 +21,7 @@ from .types import FloatArray, ImageSet, Index, MembershipScores, Names, concate
 SHARES = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4)
 HOPELESS = 0.3
 ASSIGNMENTS = 100
+BOOTSTRAPS = 40
 
 
 def by_counting(
@@ -127,15 +128,18 @@ def by_running(
 
 
 def by_overfitting(
-    score: FloatArray, known: NDArray[np.bool_], sizes: tuple[int, int], depth: Depth, context: Context
+    score: FloatArray, known: NDArray[np.bool_], sizes: tuple[int, int], context: Context
 ) -> dict[str, PowerCurve]:
     """Power of an attack on the denoiser, from its scores on a model overfitted to known patients.
+
+    The patients at hand are few and a sample too: they are drawn anew with replacement, and the interval says how much
+    the smallest share differs between such draws (a percentile bootstrap of patients; with 8 or 13 known patients it
+    held the truth in 83 of 100 simulations).
 
     Args:
         score: ``(p,)`` of each patient.
         known: ``(p,)`` who the model was overfitted to; the others it never saw.
         sizes: member and holdout patients of an audit.
-        depth: how closely to measure.
         context: where randomness comes from.
     """
     members, others = sizes
@@ -143,16 +147,16 @@ def by_overfitting(
     found = {}
     for count in _counts(members):
         table = []
-        for _ in range(10 * depth.draws):
-            # The patients at hand are a sample too: each draw of them serves several audits.
+        for _ in range(BOOTSTRAPS):
             seen, unseen = (rng.choice(score[side], int(side.sum())) for side in (known, ~known))
-            x = np.concatenate(
-                [rng.choice(seen, (ASSIGNMENTS // 5, count)), rng.choice(unseen, (ASSIGNMENTS // 5, members - count))],
-                axis=1,
-            )
-            table.append(_p_values(x, rng.choice(unseen, (ASSIGNMENTS // 5, others))) <= SIGNIFICANCE)
+            told, untold = rng.choice(seen, (ASSIGNMENTS, count)), rng.choice(unseen, (ASSIGNMENTS, members - count))
+            outside = rng.choice(unseen, (ASSIGNMENTS, others))
+            table.append(_p_values(np.concatenate([told, untold], axis=1), outside) <= SIGNIFICANCE)
         found[count / members] = np.array(table, dtype=float)
-    return {"overfitted": _curve(found)}
+    shares = sorted(found)
+    drawn = np.stack([found[share].mean(axis=1) for share in shares], axis=1)
+    worth = np.full(len(shares), float(BOOTSTRAPS))
+    return {"overfitted": PowerCurve(np.array(shares), drawn.mean(axis=0), worth, resampled=drawn)}
 
 
 def _kinds(planted: Planted) -> list[str]:
@@ -194,6 +198,7 @@ def _p_values(members: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def _curve(found: dict[float, FloatArray]) -> PowerCurve:
+    """The curve of detections ``(draws, m)`` by share."""
     shares = sorted(found)
     tables = [found[share] for share in shares]
     worth = effective(np.stack(tables))
