@@ -8,8 +8,8 @@ from typing import Literal
 
 from .errors import BadInputError
 
-Kind = Literal["cohort", "generator", "attack", "metric", "report"]
-KINDS: tuple[Kind, ...] = ("cohort", "generator", "attack", "metric", "report")
+Kind = Literal["cohort", "generator", "guard", "attack", "metric", "report"]
+KINDS: tuple[Kind, ...] = ("cohort", "generator", "guard", "attack", "metric", "report")
 PACKAGE = Path(__file__).resolve().parent.parent
 PACKAGE_NAME = __name__.split(".", maxsplit=1)[0]
 
@@ -19,7 +19,7 @@ class Entry:
     """Where a plugin is and what it says of itself, as far as is known without importing it.
 
     Attributes:
-        kind: cohort, generator, attack, metric or report.
+        kind: cohort, generator, guard, attack, metric or report.
         name: its name on the command line.
         module: the module that holds it.
         attribute: the function or class in that module.

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from .catalogue import Kind
 from .context import Context
+from .record import Declaration, GuardCertificate
 from .target import Access, Denoiser
-from .types import ImageSet, TrainingData
+from .types import FloatArray, ImageSet, Names, TrainingData
 
 Family = Literal["memorization", "membership", "reidentification"]
 Need = Literal["public", "reserve", "mask", "label", "center"]
@@ -29,7 +30,7 @@ class Facts:
     """What a plugin says of itself.
 
     Attributes:
-        kind: which of the five kinds it is.
+        kind: which of the six kinds it is.
         family: attacks only: the criterion it tests.
         access: attacks: what it needs; generators: the most it grants.
         paper: where it is defined.
@@ -59,7 +60,8 @@ class Generator(Protocol):
     ``__init__`` takes the options (keyword-only) and does no work. A class may also have
     ``overfit(data, model, context)``: train the fitted ``model`` on, for a short while and on ``data.members`` alone,
     until it knows them by heart, and leave it under ``context.folder``. Without it, how small a leak an attack on the
-    denoiser would find is measured only where there is time to train a model anew (see ``Overfits``).
+    denoiser would find is measured only where there is time to train a model anew (see ``Overfits``). And it may have
+    ``declare`` (see ``Declares``) and ``trains_on`` (see ``Chooses``).
     """
 
     def fit(self, data: TrainingData, context: Context) -> None:
@@ -80,6 +82,49 @@ class Overfits(Protocol):
 
     def overfit(self, data: TrainingData, model: Path, context: Context) -> None:
         """Train ``model`` on, on ``data.members`` alone, until it knows them by heart; leave it in the folder."""
+        ...
+
+
+class Declares(Protocol):
+    """A generator that states something of itself: a claim of differential privacy, what crossed a centre's border."""
+
+    def declare(self, samples: ImageSet, data: TrainingData, model: Path, context: Context) -> Declaration:
+        """What a reader must know of ``samples``, the release, and of ``model``."""
+        ...
+
+
+class Chooses(Protocol):
+    """A generator that trains on some of the members only.
+
+    The others leave the audit: a member is who was trained on.
+    """
+
+    def trains_on(self, members: ImageSet, context: Context) -> Names:
+        """The patients among ``members`` that ``fit`` will be given.
+
+        Raises:
+            BadInputError: if it cannot train on these members.
+        """
+        ...
+
+
+Draw = Callable[[int | None], ImageSet]
+"""Draws images from a generator as they would be released, other ones at each call; None: its own choice of number."""
+
+
+class Guard(Protocol):
+    """What a guard class offers: it stands between a generator and its release. ``__init__`` takes the options."""
+
+    def release(self, draw: Draw, members: ImageSet, context: Context) -> tuple[ImageSet, GuardCertificate]:
+        """Draw until there are enough images that may be released, and certify them.
+
+        Raises:
+            BadInputError: if there are too few in the tries allowed.
+        """
+        ...
+
+    def prove(self, images: ImageSet, members: ImageSet, context: Context) -> FloatArray:
+        """The distance ``(n,)`` of each released image to the closest member image, by brute force in float64."""
         ...
 
 
@@ -126,6 +171,11 @@ def generator(
             budgets=_budgets(standard, full),
         )
     )
+
+
+def guard(*, paper: str = "", needs: tuple[Need, ...] = ()) -> Callable[[T], T]:
+    """A guard: a class with ``release`` and ``prove``; see ``Guard``."""
+    return _attach(Facts("guard", paper=paper, needs=needs))
 
 
 def attack(

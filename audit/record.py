@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 
 
 class Model(BaseModel):
@@ -30,6 +30,7 @@ class AuditSpec(Model):
 
     cohort: PluginSpec = PluginSpec(name="brain-sim")
     generator: PluginSpec
+    guard: PluginSpec | None = Field(default=None, description="what withholds samples too close to a member")
     attacks: tuple[PluginSpec, ...] = (PluginSpec(name="all"),)
     metrics: tuple[PluginSpec, ...] = (PluginSpec(name="all"),)
     samples: int | None = Field(
@@ -131,6 +132,106 @@ class Finding(Model):
         return next((e for e in self.estimates if e.name == name and e.group == group), None)
 
 
+class Privacy(Model):
+    """A claim of differential privacy: an upper bound, for its unit and nothing else.
+
+    Attributes:
+        epsilon: for one ``unit`` more or less in the training set.
+        delta: for the same.
+        unit: what is one record: all images of a patient, or one image.
+        patient_epsilon: for one patient more or less; by group privacy where the unit is an image.
+        patient_delta: for the same.
+        images_per_patient: the most that any patient has.
+        accountant: how epsilon was computed, e.g. ``prv``.
+        noise_multiplier: standard deviation of the noise over ``max_grad_norm``.
+        sample_rate: probability of a unit to be in a step.
+        steps: optimiser steps on private data.
+        max_grad_norm: that each unit's gradient was clipped to.
+        multiplicity: draws of time and noise per image averaged before clipping.
+        secure_noise: whether the noise came from a cryptographic source.
+        public: what was learnt from public images only and so costs nothing.
+    """
+
+    epsilon: float = Field(ge=0)
+    delta: float = Field(ge=0, le=1)
+    unit: Literal["patient", "image"]
+    patient_epsilon: float = Field(ge=0)
+    patient_delta: float = Field(ge=0, le=1)
+    images_per_patient: int = Field(ge=1)
+    accountant: str
+    noise_multiplier: float = Field(ge=0)
+    sample_rate: float = Field(gt=0, le=1)
+    steps: int = Field(ge=0)
+    max_grad_norm: float = Field(gt=0)
+    multiplicity: int = Field(ge=1)
+    secure_noise: bool
+    public: tuple[str, ...] = ()
+
+
+class Crossing(Model):
+    """What crossed the border of one centre of a decentralised training.
+
+    Attributes:
+        center: whose border.
+        direction: seen from the centre.
+        what: in words, e.g. ``synthetic images``.
+        count: how many.
+        size: in bytes.
+        sha256: of the content.
+    """
+
+    center: str
+    direction: Literal["in", "out"]
+    what: str
+    count: int = Field(ge=0)
+    size: int = Field(ge=0)
+    sha256: str
+
+
+class Declaration(Model):
+    """What a generator states of itself. Attacks do not rest on it; a reader may want to hold it against them.
+
+    Attributes:
+        privacy: its claim of differential privacy, if it makes one.
+        crossings: what crossed the centres' borders.
+        notes: what a reader must know, e.g. what could not be tested.
+    """
+
+    privacy: Privacy | None = None
+    crossings: tuple[Crossing, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class GuardCertificate(Model):
+    """What a guard states of the released images; ``privbench verify-guard`` proves it again.
+
+    Attributes:
+        guard: the plugin.
+        metric: the distance, in words.
+        tau: no released image is closer to a member's than this.
+        tau_from: where tau comes from.
+        closest: the smallest distance of a released to a member image, in float64.
+        members: member images compared with.
+        members_sha256: their fingerprint.
+        released: images released.
+        drawn: images drawn from the generator in all.
+        rejected: of these, how many were too close.
+        rounds: how often was drawn.
+    """
+
+    guard: str
+    metric: str
+    tau: float = Field(ge=0)
+    tau_from: str
+    closest: float = Field(ge=0)
+    members: int = Field(ge=1)
+    members_sha256: str
+    released: int = Field(ge=1)
+    drawn: int = Field(ge=1)
+    rejected: int = Field(ge=0)
+    rounds: int = Field(ge=1)
+
+
 Outcome = Literal["pass", "fail", "inconclusive"]
 
 
@@ -178,12 +279,14 @@ class Provenance(Model):
 class AuditRecord(Model):
     """One audit: what was asked, what it rested on, what came out, what it means."""
 
-    schema_version: Literal[1, 2] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
     spec: AuditSpec
     simulated: bool = Field(description="the cohort shows no real person")
     releases_real: bool = Field(description="the samples are real images: a known-answer generator")
     access: str = Field(description="what the attacker was granted")
     data: tuple[Fingerprint, ...]
+    declaration: Declaration = Declaration()
+    guard: GuardCertificate | None = None
     findings: tuple[Finding, ...]
     verdict: Verdict
     provenance: Provenance

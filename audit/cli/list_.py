@@ -9,7 +9,7 @@ import typer
 
 def list_plugins(
     kind: Annotated[
-        str | None, typer.Argument(help="cohort, generator, attack, metric or report; all if left out.")
+        str | None, typer.Argument(help="cohort, generator, guard, attack, metric or report; all if left out.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
