@@ -1,11 +1,12 @@
 """The run folder: what an audit leaves for people. One run at a time writes to it; every file is whole."""
 
 import csv
+import hashlib
 import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from PIL import Image
 
 from .errors import BadInputError
 from .persist import load_images, save_images
-from .record import AuditRecord, AuditSpec
+from .record import AuditRecord, AuditSpec, GuardCertificate, Model
 from .store import Store, unwritable
 from .types import ImageSet, Pixels
 from .whole import write_text_whole, write_whole
 
-RECORD, SPEC, SAMPLES_MARK = "record.json", "spec.json", ".complete"
+RECORD, SPEC, GUARD, SAMPLES_MARK = "record.json", "spec.json", "guard.json", ".complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,15 @@ class RunFolder:
         if source.is_file():
             self.write_confidential(plugin, source.read_text(encoding="utf-8"))
 
+    def write_guard(self, certificate: GuardCertificate | None) -> None:
+        """``guard.json``: what the guard certifies, and the SHA-256 of every released file that it holds for."""
+        path = self.path / GUARD
+        if certificate is None:
+            path.unlink(missing_ok=True)
+            return
+        manifest = GuardManifest(certificate=certificate, files=hashes(self.path / "samples"))
+        write_text_whole(path, manifest.model_dump_json(indent=1))
+
     def write_samples(self, samples: ImageSet, key: str, *, shown: bool) -> None:
         """The released images as PNG with ``metadata.csv``, as the cohort and generator ``folder`` read them.
 
@@ -122,6 +132,27 @@ class RunFolder:
             writer.writerow([*row, *(getattr(samples, field)[i] for field in fields)])
         write_text_whole(folder / "metadata.csv", text.getvalue())
         write_text_whole(mark, key)
+
+
+class GuardManifest(Model):
+    """``guard.json``: a guard's certificate, and which files it certifies.
+
+    Attributes:
+        certificate: of the guard.
+        files: SHA-256 of each released image by its name under ``samples``.
+    """
+
+    certificate: GuardCertificate
+    files: dict[str, str]
+
+
+def hashes(samples: Path) -> dict[str, str]:
+    """SHA-256 of every released image file under ``samples``, by its name there, sorted."""
+    found = {}
+    for file in sorted((samples / "images").glob("*")):
+        with file.open("rb") as stream:
+            found[f"images/{file.name}"] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
 
 
 def load_record(path: Path) -> AuditRecord:
@@ -177,11 +208,21 @@ def _claim(path: Path, spec: AuditSpec) -> None:
         )
 
 
+def on_grid(images: ImageSet) -> ImageSet:
+    """``images`` with the values that their files will hold: 16 bits for one channel, 8 bits for 2 to 4."""
+    levels = np.float32(_levels(images.channels))
+    return replace(images, pixels=np.rint(np.asarray(images.pixels) * levels) / levels)
+
+
+def _levels(channels: int) -> int:
+    return 65535 if channels == 1 else 255
+
+
 def _to_integers(image: Pixels) -> NDArray[np.integer]:
     """(channels, h, w) in [0, 1] -> (h, w) uint16 for one channel, (h, w, channels) uint8 for 2-4."""
     if len(image) == 1:
-        return np.asarray(np.rint(image[0] * 65535), dtype=np.uint16)
-    return np.ascontiguousarray(np.moveaxis(np.rint(image * 255).astype(np.uint8), 0, -1))
+        return np.asarray(np.rint(image[0] * _levels(1)), dtype=np.uint16)
+    return np.ascontiguousarray(np.moveaxis(np.rint(image * _levels(len(image))).astype(np.uint8), 0, -1))
 
 
 def _write_png(pixels: NDArray[np.integer], path: Path) -> None:

@@ -115,8 +115,10 @@ Draw = Callable[[int | None], ImageSet]
 class Guard(Protocol):
     """What a guard class offers: it stands between a generator and its release. ``__init__`` takes the options."""
 
-    def release(self, draw: Draw, members: ImageSet, context: Context) -> tuple[ImageSet, GuardCertificate]:
-        """Draw until there are enough images that may be released, and certify them.
+    def release(
+        self, draw: Draw, n: int | None, data: TrainingData, context: Context
+    ) -> tuple[ImageSet, GuardCertificate]:
+        """Draw until there are ``n`` images that may be released (None: as many as a first draw gives); certify them.
 
         Raises:
             BadInputError: if there are too few in the tries allowed.

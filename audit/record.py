@@ -213,6 +213,7 @@ class GuardCertificate(Model):
         closest: the smallest distance of a released to a member image, in float64.
         members: member images compared with.
         members_sha256: their fingerprint.
+        decoys: images of others that it keeps as clear of.
         released: images released.
         drawn: images drawn from the generator in all.
         rejected: of these, how many were too close.
@@ -226,6 +227,7 @@ class GuardCertificate(Model):
     closest: float = Field(ge=0)
     members: int = Field(ge=1)
     members_sha256: str
+    decoys: int = Field(default=0, ge=0)
     released: int = Field(ge=1)
     drawn: int = Field(ge=1)
     rejected: int = Field(ge=0)

@@ -10,7 +10,7 @@ from .catalogue import Entry, Kind, did_you_mean, find
 from .errors import BadInputError
 from .plugin import Facts, facts_of, options_model
 
-SINGLE = ("cohort", "generator")
+SINGLE = ("cohort", "generator", "guard")
 
 
 @dataclass(frozen=True)

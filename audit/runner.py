@@ -69,9 +69,11 @@ def run(
         fair = not any(check.status == "invalid" for check in checks)
         if not fair:
             progress.message("a check failed: no attack's finding will be valid, see the report")
-        progress.message(f"generator {resolved.generator.name}")
+        guard = f" behind {resolved.guard.name}" if resolved.guard else ""
+        progress.message(f"generator {resolved.generator.name}{guard}")
         target, samples_key = stages.samples(split, cohort_key)
         truth = load_truth(candidates, target.samples)
+        declaration, guarded = stages.stated(samples_key)
         keys: dict[str, object] = {"cohort": cohort_key, "samples": samples_key, "access": target.access.name}
 
         work: list[tuple[str, str, Callable[[], Path]]] = [
@@ -97,6 +99,8 @@ def run(
             releases_real=plugins["generator", resolved.generator.name].facts.releases_real,
             access=target.access.name,
             data=marks,
+            declaration=declaration,
+            guard=guarded,
             findings=judged,
             verdict=judge(judged),
             provenance=provenance(resolved.device, command, began, time.perf_counter() - clock),
@@ -104,6 +108,7 @@ def run(
         shown = record.simulated or not record.releases_real
         gallery = pick_gallery(target.samples, flagged) if shown else None
         folder.write_samples(target.samples, samples_key, shown=shown)
+        folder.write_guard(guarded)
         folder.write_gallery(gallery)
         write_html = cast("Callable[[AuditRecord, ImageSet | None], str]", load("report", "html").target)
         folder.write_report(write_html(record, gallery), "report.html")

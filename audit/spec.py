@@ -69,7 +69,7 @@ def with_flags(
 
     Args:
         content: of the spec file; may be empty.
-        single: cohort and generator: a name, or None, and options; the file's options for another name are dropped.
+        single: cohort, generator and guard: a name, or None, and options; the file's for another name are dropped.
         several: attacks and metrics: names, or None, and options by plugin.
         plain: other keys; None where no flag was given.
 
@@ -143,6 +143,7 @@ def resolve(spec: AuditSpec) -> tuple[AuditSpec, dict[tuple[str, str], Plugin]]:
         update={
             "cohort": settle("cohort", spec.cohort),
             "generator": settle("generator", spec.generator),
+            "guard": settle("guard", spec.guard) if spec.guard and spec.guard.name != "none" else None,
             "attacks": tuple(settle("attack", a) for a in _expand("attack", spec.attacks)),
             "metrics": tuple(settle("metric", m) for m in _expand("metric", spec.metrics)),
             "certificate": depth_of(spec.certificate, spec.budget),

@@ -1,10 +1,9 @@
-"""The stages of an audit, each keyed by all it depends on: cohort, candidates, model, samples, findings."""
+"""The stages of an audit that look at the release: candidates, checks, findings, power; each keyed by all it needs."""
 
 import json
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -13,54 +12,30 @@ import numpy as np
 
 from .candidates import load_candidates, write_candidates, write_truth
 from .catalogue import PACKAGE
-from .certificate import DEPTHS, Depth, depth_of
+from .certificate import DEPTHS, depth_of
 from .certify import certify_on_denoiser, certify_on_samples
 from .confidential import confidential_csv
-from .context import Auxiliary, Context, Progress
-from .contract import check_samples, check_scores
+from .context import Auxiliary, Context
+from .contract import check_scores
 from .errors import AccessError, BadInputError, InvalidError, SkippedError
-from .keeping import StoreKeeper
+from .making import Making
 from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
 from .measured import Measured, Truth
-from .persist import fingerprint, load_images, load_split, save_images, save_split
-from .plugin import Generator, Overfits
-from .provenance import code_hash, libraries, plugin_code
-from .record import AuditSpec, Finding, Fingerprint, Measurement, PluginSpec, Status
+from .provenance import code_hash, libraries
+from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
-from .store import Store, with_contents
 from .target import Access, Denoiser, Target
-from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split, TrainingData
+from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split
 from .validity import Checked, check_comparison
 from .whole import write_text_whole
 
 FINDING, SCORES, FLAGGED = "finding.json", "confidential.csv", "flagged.npy"
 
 
-@dataclass(frozen=True)
-class Stages:
-    """An audit's stages, computed on first use and taken from the store after that.
-
-    Attributes:
-        spec: resolved, with the device settled.
-        plugins: loaded, by (kind, name).
-        store: where finished stages stand.
-        progress: where long work is shown.
-    """
-
-    spec: AuditSpec
-    plugins: dict[tuple[str, str], Plugin]
-    store: Store
-    progress: Progress
-
-    def cohort(self) -> tuple[Split, tuple[Fingerprint, ...], str]:
-        """The split, its fingerprints and the key of its stage."""
-        plugin, inputs = self._plugin("cohort", self.spec.cohort)
-        inputs["seed"] = self.spec.seed
-        folder = self.store.stage("cohort", inputs, lambda f: self._write_cohort(plugin, f))
-        split, marks = load_split(folder)
-        return split, marks, folder.name
+class Stages(Making):
+    """An audit's stages after the cohort, computed on first use and taken from the store after that."""
 
     def candidates(self, split: Split, cohort_key: str) -> tuple[Path, Path]:
         """The folder of the candidates, and, apart from it, that of the truth about them."""
@@ -68,7 +43,7 @@ class Stages:
         inputs: dict[str, object] = {"cohort": cohort_key, "seed": self.spec.seed, "code": code}
 
         def written(kind: str, write: Callable[[Split, Context], None]) -> Path:
-            return self.store.stage(kind, inputs, lambda folder: write(split, self._context("candidates", "", folder)))
+            return self.store.stage(kind, inputs, lambda folder: write(split, self.context("candidates", "", folder)))
 
         return written("candidates", write_candidates), written("truth", write_truth)
 
@@ -80,7 +55,7 @@ class Stages:
         crashed: list[Checked] = []
 
         def compute(folder: Path) -> None:
-            checked = check_comparison(split, truth, self._context("check", "", folder))
+            checked = check_comparison(split, truth, self.context("check", "", folder))
             if checked.tracebacks:
                 crashed.append(checked)
                 raise _CrashedError
@@ -100,38 +75,21 @@ class Stages:
             "",
         )
 
-    def samples(self, split: Split, cohort_key: str) -> tuple[Target, str]:
-        """The fitted generator behind the granted access, and the key of its samples."""
-        name = self.spec.generator.name
-        plugin = self.plugins["generator", name]
-        data = TrainingData(split.members, split.public, split.reserve)
-        model = self._model(data, cohort_key)
-
-        def sample(folder: Path) -> None:
-            context = self._context("generator", name, folder).under("sample")
-            images = self._generator().sample(self.spec.samples, data, model, context)
-            check_samples(images, split.members, plugin.label)
-            save_images(images, folder, "samples")
-
-        folder = self.store.stage("samples", {"model": model.name, "samples": self.spec.samples}, sample)
-        granted = min(plugin.facts.access, Access[self.spec.access.upper()] if self.spec.access else Access.WEIGHTS)
-        return Target(load_images(folder, "samples"), granted, name, self._denoiser(data, model)), folder.name
-
     def attack(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object], truth: Truth) -> Path:
         """The folder of one attack's finding and confidential scores.
 
         Raises:
             NotMeasuredError: where there is nothing to store; it carries the finding.
         """
-        plugin, inputs = self._plugin("attack", asked)
+        plugin, inputs = self.plugin("attack", asked)
         if plugin.facts.access > target.access:
             reason = f"needs {plugin.facts.access.name}, {target.generator} grants {target.access.name}"
             raise NotMeasuredError(self._finding(plugin, "skipped", reason))
 
         def compute(folder: Path) -> None:
-            context = self._context("attack", asked.name, folder)
+            context = self.context("attack", asked.name, folder)
             auxiliary = Auxiliary(split.reference, split.public, context)
-            options = _keywords(plugin, asked, self.spec.budget)
+            options = self.keywords(plugin, asked)
             started = time.perf_counter()
             scores = cast("AttackScores", plugin.target(target, truth.candidates, auxiliary, **options))
             check_scores(scores, truth, plugin.label, plugin.facts.family)
@@ -157,14 +115,14 @@ class Stages:
         Raises:
             NotMeasuredError: where there is nothing to store; it carries the finding.
         """
-        plugin, inputs = self._plugin("attack", asked)
+        plugin, inputs = self.plugin("attack", asked)
         certificate = depth_of(self.spec.certificate, self.spec.budget)
         depth = DEPTHS[certificate]
 
         def compute(folder: Path) -> None:
-            context = self._context("attack", asked.name, folder)
+            context = self.context("attack", asked.name, folder)
             auxiliary = Auxiliary(split.reference, split.public, context)
-            options = _keywords(plugin, asked, self.spec.budget)
+            options = self.keywords(plugin, asked)
 
             def attack(images: ImageSet, candidates: ImageSet, denoiser: Callable[[], Denoiser] | None) -> AttackScores:
                 access = Access.SAMPLES if denoiser is None else target.access
@@ -186,11 +144,11 @@ class Stages:
         Raises:
             NotMeasuredError: where there is nothing to store; it carries the finding.
         """
-        plugin, inputs = self._plugin("metric", asked)
+        plugin, inputs = self.plugin("metric", asked)
 
         def compute(folder: Path) -> None:
-            context = self._context("metric", asked.name, folder)
-            options = _keywords(plugin, asked, self.spec.budget)
+            context = self.context("metric", asked.name, folder)
+            options = self.keywords(plugin, asked)
             started = time.perf_counter()
             found = cast("Measurement", plugin.target(target.samples, split, context, **options))
             finding = self._finding(plugin, "ok", "").model_copy(
@@ -204,49 +162,6 @@ class Stages:
             write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
 
         return self._judged(plugin, "metric", inputs | keys, compute)
-
-    def _generator(self) -> Generator:
-        plugin = self.plugins["generator", self.spec.generator.name]
-        return cast("Generator", plugin.target(**_keywords(plugin, self.spec.generator, self.spec.budget)))
-
-    def _model(self, data: TrainingData, trained_on: str) -> Path:
-        """The folder of the generator fitted to ``data``, which ``trained_on`` identifies."""
-        name = self.spec.generator.name
-        _, inputs = self._plugin("generator", self.spec.generator)
-        inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
-        return self.store.stage(
-            "model", inputs, lambda folder: self._generator().fit(data, self._context("generator", name, folder))
-        )
-
-    def _denoiser(self, data: TrainingData, model: Path) -> Callable[[], Denoiser]:
-        context = self._context("generator", self.spec.generator.name, model).under("denoiser")
-        return lambda: self._generator().denoiser(data, model, context)
-
-    def _overfitted(self, split: Split, cohort_key: str, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
-        """How to open the denoiser of the audited generator, overfitted to ``known`` patients.
-
-        Raises:
-            SkippedError: where that would cost a whole training and ``depth`` has no time for it.
-        """
-        data = TrainingData(known, split.public, split.reserve)
-        mark = fingerprint("known", known).sha256
-        generator = self._generator()
-        if depth.overfitted:
-            model = self._model(data, mark)
-        elif hasattr(generator, "overfit"):
-            base = self._model(TrainingData(split.members, split.public, split.reserve), cohort_key)
-            context = self._context("generator", self.spec.generator.name, Path()).under("overfit")
-            model = self.store.stage(
-                "model",
-                {"overfitted": base.name, "known": mark},
-                lambda folder: cast("Overfits", generator).overfit(data, base, replace(context, folder=folder)),
-            )
-        else:
-            raise SkippedError(
-                "a model must be overfitted for it, which for this generator means to train one anew; "
-                "privbench certify does so, and run does from --budget standard on"
-            )
-        return self._denoiser(data, model)
 
     def _judged(self, plugin: Plugin, kind: str, inputs: dict[str, object], compute: Callable[[Path], None]) -> Path:
         """Run a plugin's stage; whatever goes wrong inside it is a finding, not the end of the audit."""
@@ -262,37 +177,6 @@ class Stages:
         except Exception as error:
             finding = self._finding(plugin, "error", f"{type(error).__name__}: {error}".split("\n", 1)[0])
             raise NotMeasuredError(finding, "".join(traceback.format_exception(error))) from error
-
-    def _plugin(self, kind: str, asked: PluginSpec) -> tuple[Plugin, dict[str, object]]:
-        plugin = self.plugins[kind, asked.name]
-        options = plugin.options(asked.options, self.spec.budget)
-        return plugin, {
-            "plugin": f"{kind} {asked.name}",
-            "options": with_contents(options),
-            "code": plugin_code(plugin),
-            "libraries": libraries(),
-        }
-
-    def _context(self, kind: str, name: str, folder: Path) -> Context:
-        seeded: dict[str, object] = {"seed": self.spec.seed, "device": self.spec.device, "libraries": libraries()}
-        plugin = self.plugins.get((kind, name))
-        code = plugin_code(plugin) if plugin else code_hash(PACKAGE / "audit")
-        return Context(
-            seed=self.spec.seed,
-            path=(kind, name),
-            device=self.spec.device,
-            budget=self.spec.budget,
-            confidence=self.spec.confidence,
-            progress=self.progress,
-            folder=folder,
-            keeper=StoreKeeper(self.store, seeded | {"code": code}),
-        )
-
-    def _write_cohort(self, plugin: Plugin, folder: Path) -> None:
-        context = self._context("cohort", self.spec.cohort.name, folder)
-        save_split(
-            cast("Split", plugin.target(context, **_keywords(plugin, self.spec.cohort, self.spec.budget))), folder
-        )
 
     def _finding(self, plugin: Plugin, status: Status, reason: str) -> Finding:
         return Finding(
@@ -343,8 +227,3 @@ def load_finding(folder: Path) -> Finding:
 def load_certificate(folder: Path) -> Measurement:
     """The power certificate that a stage left."""
     return Measurement.model_validate_json((folder / FINDING).read_text(encoding="utf-8"))
-
-
-def _keywords(plugin: Plugin, asked: PluginSpec, budget: str) -> dict[str, object]:
-    options = plugin.options(asked.options, budget)
-    return {name: getattr(options, name) for name in type(options).model_fields}

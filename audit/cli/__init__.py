@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import certify, doctor, list_, report, run, show
+from . import certify, doctor, list_, report, run, show, verify_guard
 
 app = typer.Typer(
     name="privbench",
@@ -17,10 +17,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 bad input, 4 finished with failed plugins.",
+    epilog="Exit codes: 0 done, 1 refuted, 2 bad input, 4 finished with failed plugins.",
 )
 app.command("run")(run.run)
 app.command("certify")(certify.certify)
+app.command("verify-guard")(verify_guard.verify_guard)
 app.command("list")(list_.list_plugins)
 app.command("show")(show.show)
 app.command("report")(report.report)

@@ -57,7 +57,11 @@ def run(
     ] = None,
     metric: Annotated[list[str] | None, typer.Option("--metric", "-m", help="all, none or a name; repeatable.")] = None,
     cohort: Annotated[str | None, typer.Option("--cohort", "-c", help="Where the real images come from.")] = None,
+    guard: Annotated[
+        str | None, typer.Option(help="What withholds samples too close to a member, e.g. min-distance; none: nothing.")
+    ] = None,
     generator_opt: Options = None,
+    guard_opt: Options = None,
     cohort_opt: Options = None,
     attack_opt: NamedOptions = None,
     metric_opt: NamedOptions = None,
@@ -86,6 +90,8 @@ def run(
 
       privbench run -g folder --generator-opt path=synthetic/ --cohort folder --cohort-opt path=real/
 
+      privbench run -g ldm --guard min-distance --guard-opt quantile=0.05
+
       privbench run -g ldm --generator-opt steps=4000 --attack membership --budget standard --seed 1
     """
     from ..spec import make_spec, parse_options, parse_plugin_options, read_toml, with_flags
@@ -94,6 +100,7 @@ def run(
         read_toml(spec) if spec else {},
         single={
             "generator": (generator, parse_options(generator_opt or [], "--generator-opt")),
+            "guard": (guard, parse_options(guard_opt or [], "--guard-opt")),
             "cohort": (cohort, parse_options(cohort_opt or [], "--cohort-opt")),
         },
         several={

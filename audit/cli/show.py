@@ -22,7 +22,8 @@ def show(name: Annotated[str, typer.Argument(metavar="PLUGIN", help="A name from
         plugin = load(entry.kind, name)
         facts = plugin.facts
         console.print(f"[bold]{entry.kind} {entry.name}[/bold] ({entry.origin})")
-        console.print(inspect.getdoc(plugin.target) or "", markup=False)
+        paragraphs = (inspect.getdoc(plugin.target) or "").split("\n\n")
+        console.print("\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs), markup=False)
         lines = {
             "paper": facts.paper,
             "family": facts.family or "",

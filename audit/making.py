@@ -1,0 +1,183 @@
+"""The first stages of an audit: the cohort, whom the generator trains on, its model, and what it would release."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from .certificate import Depth
+from .contract import check_samples
+from .errors import BadInputError, SkippedError
+from .outputs import on_grid
+from .persist import fingerprint, load_images, load_split, save_images, save_split
+from .plugin import Chooses, Declares, Generator, Guard, Overfits
+from .record import Declaration, Fingerprint, GuardCertificate
+from .staging import Staging
+from .target import Access, Denoiser, Target
+from .types import ImageSet, Names, Split, TrainingData
+from .whole import write_text_whole
+
+DECLARATION, GUARD = "declaration.json", "guard.json"
+
+
+@dataclass(frozen=True)
+class Making(Staging):
+    """The stages up to the release. Whoever attacks it comes after them."""
+
+    def cohort(self) -> tuple[Split, tuple[Fingerprint, ...], str]:
+        """The split, its fingerprints and the key of its stage. Its members are those that the generator trains on."""
+        plugin, inputs = self.plugin("cohort", self.spec.cohort)
+        inputs["seed"] = self.spec.seed
+
+        def compute(folder: Path) -> None:
+            context = self.context("cohort", self.spec.cohort.name, folder)
+            split = cast("Split", plugin.target(context, **self.keywords(plugin, self.spec.cohort)))
+            save_split(split, folder)
+
+        folder = self.store.stage("cohort", inputs, compute)
+        split, marks = load_split(folder)
+        return self._trained_on(split, marks, folder.name)
+
+    def _trained_on(
+        self, split: Split, marks: tuple[Fingerprint, ...], key: str
+    ) -> tuple[Split, tuple[Fingerprint, ...], str]:
+        """The same without the members that the generator does not train on: they leave the audit."""
+        generator = self._generator()
+        if not hasattr(generator, "trains_on"):
+            return split, marks, key
+        context = self.context("generator", self.spec.generator.name, Path()).under("trains on")
+        patients = cast("Chooses", generator).trains_on(split.members, context)
+        kept = _members(split.members, patients, self.plugins["generator", self.spec.generator.name].label)
+        if kept.all():
+            return split, marks, key
+
+        def compute(folder: Path) -> None:
+            save_images(split.members.take(kept), folder, "members")
+            mark = fingerprint("members", split.members.take(kept))
+            write_text_whole(folder / "mark.json", mark.model_dump_json(indent=1))
+
+        inputs: dict[str, object] = {"cohort": key, "members": np.unique(patients).tolist()}
+        folder = self.store.stage("members", inputs, compute)
+        mark = Fingerprint.model_validate_json((folder / "mark.json").read_text("utf-8"))
+        split = replace(split, members=load_images(folder, "members"))
+        return split, tuple(mark if m.part == "members" else m for m in marks), folder.name
+
+    def samples(self, split: Split, cohort_key: str) -> tuple[Target, str]:
+        """The fitted generator behind the granted access, and the key of its samples."""
+        name = self.spec.generator.name
+        plugin = self.plugins["generator", name]
+        data = TrainingData(split.members, split.public, split.reserve)
+        model = self._model(data, cohort_key)
+        inputs: dict[str, object] = {"model": model.name, "samples": self.spec.samples}
+        if self.spec.guard:
+            inputs |= {"guard": self.plugin("guard", self.spec.guard)[1]}
+
+        def compute(folder: Path) -> None:
+            context = self.context("generator", name, folder).under("sample")
+            generator = self._generator()
+            tries = itertools.count()
+
+            def draw(n: int | None) -> ImageSet:
+                number = next(tries)
+                images = generator.sample(n, data, model, context.under(f"again {number}") if number else context)
+                check_samples(images, data.members, plugin.label)
+                return images
+
+            images = draw(self.spec.samples) if self.spec.guard is None else self._guarded(draw, data, folder)
+            declared = Declaration()
+            if hasattr(generator, "declare"):
+                declared = cast("Declares", generator).declare(images, data, model, context.under("declare"))
+            save_images(images, folder, "samples")
+            write_text_whole(folder / DECLARATION, declared.model_dump_json(indent=1))
+
+        folder = self.store.stage("samples", inputs, compute)
+        granted = min(plugin.facts.access, Access[self.spec.access.upper()] if self.spec.access else Access.WEIGHTS)
+        return Target(load_images(folder, "samples"), granted, name, self._denoiser(data, model)), folder.name
+
+    def stated(self, samples_key: str) -> tuple[Declaration, GuardCertificate | None]:
+        """What the generator stated of the samples of that key, and what its guard did, if there was one."""
+        folder = self.store.root / "samples" / samples_key
+        declared = Declaration.model_validate_json((folder / DECLARATION).read_text("utf-8"))
+        if not (folder / GUARD).is_file():
+            return declared, None
+        return declared, GuardCertificate.model_validate_json((folder / GUARD).read_text("utf-8"))
+
+    def guard(self) -> Guard:
+        """The guard that the spec names."""
+        assert self.spec.guard is not None
+        plugin, _ = self.plugin("guard", self.spec.guard)
+        return cast("Guard", plugin.target(**self.keywords(plugin, self.spec.guard)))
+
+    def _guarded(self, draw: Callable[[int | None], ImageSet], data: TrainingData, folder: Path) -> ImageSet:
+        assert self.spec.guard is not None
+        context = self.context("guard", self.spec.guard.name, folder)
+        # What is measured must be what is written: a file holds integers.
+        images, certificate = self.guard().release(lambda n: on_grid(draw(n)), self.spec.samples, data, context)
+        check_samples(images, data.members, self.plugins["guard", self.spec.guard.name].label)
+        write_text_whole(folder / GUARD, certificate.model_dump_json(indent=1))
+        return images
+
+    def _generator(self) -> Generator:
+        plugin = self.plugins["generator", self.spec.generator.name]
+        return cast("Generator", plugin.target(**self.keywords(plugin, self.spec.generator)))
+
+    def _model(self, data: TrainingData, trained_on: str) -> Path:
+        """The folder of the generator fitted to ``data``, which ``trained_on`` identifies."""
+        name = self.spec.generator.name
+        _, inputs = self.plugin("generator", self.spec.generator)
+        inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
+        return self.store.stage(
+            "model", inputs, lambda folder: self._generator().fit(data, self.context("generator", name, folder))
+        )
+
+    def _denoiser(self, data: TrainingData, model: Path) -> Callable[[], Denoiser]:
+        context = self.context("generator", self.spec.generator.name, model).under("denoiser")
+        return lambda: self._generator().denoiser(data, model, context)
+
+    def _overfitted(self, split: Split, cohort_key: str, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
+        """How to open the denoiser of the audited generator, overfitted to ``known`` patients.
+
+        Raises:
+            SkippedError: where that would cost a whole training and ``depth`` has no time for it, or where the
+                generator cannot be trained on so few.
+        """
+        data = TrainingData(known, split.public, split.reserve)
+        mark = fingerprint("known", known).sha256
+        generator = self._generator()
+        if depth.overfitted:
+            try:
+                model = self._model(data, mark)
+            except BadInputError as error:
+                what = f"a model must be overfitted for it, but to {len(known.patients)} patients it cannot be"
+                raise SkippedError(f"{what}: {error}".replace("\n", "; ")) from error
+        elif hasattr(generator, "overfit"):
+            base = self._model(TrainingData(split.members, split.public, split.reserve), cohort_key)
+            context = self.context("generator", self.spec.generator.name, Path()).under("overfit")
+            model = self.store.stage(
+                "model",
+                {"overfitted": base.name, "known": mark},
+                lambda folder: cast("Overfits", generator).overfit(data, base, replace(context, folder=folder)),
+            )
+        else:
+            raise SkippedError(
+                "a model must be overfitted for it, which for this generator means to train one anew; "
+                "privbench certify does so, and run does from --budget standard on"
+            )
+        return self._denoiser(data, model)
+
+
+def _members(members: ImageSet, patients: Names, label: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which images show ``patients``, whom the generator ``label`` chose.
+
+    Raises:
+        BadInputError: if it chose nobody, or somebody who is no member.
+    """
+    strangers = np.setdiff1d(patients, members.patient)
+    if not len(patients) or len(strangers):
+        wrong = f"{len(strangers)} who are no members" if len(strangers) else "nobody"
+        raise BadInputError(f"{label} trains on {wrong}\ntrains_on must return some of the members' patients")
+    kept: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.isin(members.patient, patients)
+    return kept
