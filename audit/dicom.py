@@ -5,6 +5,7 @@ images would differ by it alone. Grey values are scaled as those of NIfTI are, s
 """
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BadInputError
-from .pictures import unreadable
+from .errors import BadInputError, unreadable
 from .scale import Range, between, require_content
 from .types import Pixels
 
@@ -60,6 +60,14 @@ def read_frames(path: Path, label: str, values: Range | None = None) -> Pixels:
         BadInputError: naming the file, if it is missing, truncated, has no pixels, is compressed in a way that cannot
             be read here, shows nothing or holds NaN.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # of values that break the standard in ways that do not matter here, file by file
+        return _read(path, label, values)
+
+
+def _read(path: Path, label: str, values: Range | None) -> Pixels:
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
@@ -76,14 +84,19 @@ def read_frames(path: Path, label: str, values: Range | None = None) -> Pixels:
         require_content(stored, label, path.name)
         if colour:
             return np.moveaxis(stored, -1, 1).astype(np.float32) / np.float32(2 ** int(header.BitsStored) - 1)
-        return _grey(stored, header, values)[:, None]
+        grey, inverted = _grey(stored, header)
+        require_content(grey, label, path.name)
+        scaled = between(grey, values)[:, None]
+        return 1 - scaled if inverted else scaled
     except BROKEN as error:
         raise unreadable(error, label, path.name) from error
 
 
 def _decoded(header: "Dataset", label: str, file: str) -> NDArray[Any]:
     """``(n, h, w)`` as stored, or ``(n, h, w, 3)`` in red, green and blue."""
-    from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
+    from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
 
     syntax = header.file_meta.TransferSyntaxUID
     try:
@@ -103,20 +116,18 @@ def _decoded(header: "Dataset", label: str, file: str) -> NDArray[Any]:
     return array if frames > 1 else array[None]
 
 
-def _grey(stored: NDArray[Any], header: "Dataset", values: Range | None) -> Pixels:
-    from pydicom.pixels import apply_modality_lut
+def _grey(stored: NDArray[Any], header: "Dataset") -> tuple[Pixels, bool]:
+    """``(n, h, w)`` in the modality's unit, and whether large values are dark."""
+    from pydicom.pixels.processing import apply_modality_lut
 
     array = np.empty(stored.shape, np.float32)
     for i, frame in enumerate(stored):
         array[i] = _rescaled(frame, header, i, apply_modality_lut)
-    inverted = header.PhotometricInterpretation == "MONOCHROME1"
+    inverted = bool(header.PhotometricInterpretation == "MONOCHROME1")
     padding = _padding(stored, header)
     if padding is not None and not padding.all():
         array[padding] = array[~padding].max() if inverted else array[~padding].min()
-    if array.min() == array.max():  # all but the padding
-        return np.zeros_like(array)
-    scaled = between(array, values)
-    return 1 - scaled if inverted else scaled
+    return array, inverted
 
 
 def _rescaled(frame: NDArray[Any], header: "Dataset", index: int, apply: Any) -> NDArray[Any]:

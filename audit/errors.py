@@ -24,3 +24,13 @@ class InvalidError(Exception):
 
     It becomes a finding with status ``invalid``: never a number, never a pass.
     """
+
+
+def unreadable(error: Exception, label: str, file: str) -> BadInputError:
+    """What to raise for a file that its library could not read."""
+    if isinstance(error, FileNotFoundError):
+        return BadInputError(f"{label}: {file} does not exist\nadd the missing file, or drop it from the list")
+    return BadInputError(
+        f"{label}: {file} cannot be read ({type(error).__name__})\n"
+        "it is truncated or of another format; replace or remove it"
+    )

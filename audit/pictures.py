@@ -6,19 +6,23 @@ for folders are often called after patients.
 
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .errors import BadInputError
+from .errors import BadInputError, unreadable
+from .scale import by_type, require_content
+from .scans import is_nifti, is_scan, read_scan, read_scan_mask, recoloured
 from .types import Masks, Pixels
 
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+FORMATS = (*SUFFIXES, ".dcm", ".nii", ".nii.gz")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 COLOURS = {"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa"}
 DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
+T = TypeVar("T", bound=np.generic)
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -26,20 +30,26 @@ def read_picture(path: Path, label: str, *, channels: int | None = None, size: i
     """One image.
 
     Args:
-        path: png or tif of one frame, 8 or 16 bit or float; or npy, ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``.
+        path: png or tif of one frame, 8 or 16 bit or float; npy, ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``; or a DICOM
+            frame or NIfTI slice.
         label: of the reader, for messages.
-        channels: how many it shall have: a png or tif is turned from colour to grey and back for 1 or 3, anything else
+        channels: how many it shall have: all but npy is turned from colour to grey and back for 1 or 3, anything else
             must have so many. None: grey or colour as stored, without transparency.
         size: resize to ``size`` x ``size`` pixels, or None.
 
     Returns:
         ``(channels, h, w)`` float32 in [0, 1]: 8- and 16-bit integers are divided by their type's largest value, floats
-        must be in [0, 1] as they are.
+        must be in [0, 1] as they are; DICOM and NIfTI lie between their 0.5 and 99.5 percentile.
 
     Raises:
         BadInputError: naming the file, if it is missing, unreadable, of another shape, not finite, constant, or out of
             range.
     """
+    if path.suffix.lower() not in SUFFIXES and is_scan(path):
+        image = recoloured(_only(read_scan(path, label), path, label), channels)[0]
+        if channels not in {None, len(image)}:
+            raise BadInputError(f"{label}: {path.name} has {len(image)} channels, not {channels}\nstore {channels}")
+        return resized(image, size)
     array = _channels_first(_load(path, label, channels), channels)
     if array.ndim != 3 or array.dtype.kind not in "buif" or channels not in {None, len(array)}:
         wanted = f"({channels or 'channels'}, height, width)"
@@ -48,11 +58,7 @@ def read_picture(path: Path, label: str, *, channels: int | None = None, size: i
             f"store numbers of shape (height, width){' or' if channels else ', (height, width, channels) or'} {wanted}"
         )
     require_content(array, label, path.name)
-    pixels = _unit(array, label, path.name)
-    if size is None or pixels.shape[1:] == (size, size):
-        return pixels
-    resized = [Image.fromarray(c).resize((size, size), Image.Resampling.BILINEAR) for c in pixels]
-    return np.clip(np.stack([np.asarray(c, np.float32) for c in resized]), 0, 1)
+    return resized(by_type(array, label, path.name), size)
 
 
 def read_mask(path: Path, label: str, *, size: int | None = None) -> Masks:
@@ -61,47 +67,44 @@ def read_mask(path: Path, label: str, *, size: int | None = None) -> Masks:
     Raises:
         BadInputError: naming the file, if it is unreadable or holds anything but one channel of integers from 0 to 255.
     """
+    if is_nifti(path):
+        return resized_mask(_only(read_scan_mask(path, label), path, label)[0], size)
     array = _load(path, label, codes=True)
     if array.ndim != 2 or array.dtype.kind not in "bui" or not array.size or array.min() < 0 or array.max() > 255:
         raise BadInputError(
             f"{label}: the mask {path.name} is an array {array.shape} of {array.dtype}\n"
             "store one channel of class numbers from 0 (background) to 255"
         )
-    mask = array.astype(np.uint8)
+    return resized_mask(array.astype(np.uint8), size)
+
+
+def resized(pixels: Pixels, size: int | None) -> Pixels:
+    """``(channels, h, w)`` as ``(channels, size, size)``, bilinear and without aliasing; None: as it is."""
+    if size is None or pixels.shape[1:] == (size, size):
+        return pixels
+    planes = [Image.fromarray(c).resize((size, size), Image.Resampling.BILINEAR) for c in np.ascontiguousarray(pixels)]
+    return np.clip(np.stack([np.asarray(plane, np.float32) for plane in planes]), 0, 1)
+
+
+def resized_mask(mask: Masks, size: int | None) -> Masks:
+    """``(h, w)`` as ``(size, size)``: each pixel takes the nearest one's class; None: as it is."""
     if size is None or mask.shape == (size, size):
         return mask
-    return np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST))
+    plane = Image.fromarray(np.ascontiguousarray(mask))
+    return np.asarray(plane.resize((size, size), Image.Resampling.NEAREST))
 
 
-def require_content(pixels: NDArray[Any], label: str, file: str) -> None:
-    """Refuse pixels that show nothing.
-
-    Raises:
-        BadInputError: if there are none, one is NaN or infinite, or all are the same.
-    """
-    if not pixels.size:
-        raise BadInputError(f"{label}: {file} has no pixels (shape {pixels.shape})\nremove or replace it")
-    bad = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
-    if bad:
-        raise BadInputError(f"{label}: {file} has NaN or infinite pixels ({bad} of {pixels.size})\nremove or repair it")
-    if pixels.min() == pixels.max():
-        raise BadInputError(f"{label}: {file} is constant, all its pixels are equal\nremove or replace it")
-
-
-def unreadable(error: Exception, label: str, file: str) -> BadInputError:
-    """What to raise for a file that its library could not read."""
-    if isinstance(error, FileNotFoundError):
-        return BadInputError(f"{label}: {file} does not exist\nadd the missing file, or drop it from the list")
-    return BadInputError(
-        f"{label}: {file} cannot be read ({type(error).__name__})\n"
-        "it is truncated or of another format; replace or remove it"
-    )
+def _only(images: NDArray[T], path: Path, label: str) -> NDArray[T]:
+    """``images`` if it is one."""
+    if len(images) != 1:
+        raise BadInputError(f"{label}: {path.name} has several frames\nstore one image per file")
+    return images
 
 
 def _load(path: Path, label: str, channels: int | None = None, *, codes: bool = False) -> NDArray[Any]:
     """The file's array, a picture's channels last; with ``codes`` a palette's numbers instead of its colours."""
     if path.suffix.lower() not in SUFFIXES:
-        raise BadInputError(f"{label}: {path.name} is of no known format\nuse {', '.join(SUFFIXES)}")
+        raise BadInputError(f"{label}: {path.name} is of no known format\nuse {', '.join(FORMATS)}")
     try:
         if path.suffix.lower() == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
@@ -135,16 +138,3 @@ def _channels_first(array: NDArray[Any], channels: int | None) -> NDArray[Any]:
         return array
     first, last = array.shape[0], array.shape[-1]
     return np.moveaxis(array, -1, 0) if (last == channels != first if channels else last <= 4 < first) else array
-
-
-def _unit(array: NDArray[Any], label: str, file: str) -> Pixels:
-    """To [0, 1]."""
-    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
-        return array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
-    low, high = float(array.min()), float(array.max())
-    if low < 0 or high > 1:
-        raise BadInputError(
-            f"{label}: {file} has pixels from {low:.4g} to {high:.4g} ({array.dtype})\n"
-            "scale floats to [0, 1], or store 8- or 16-bit unsigned integers"
-        )
-    return array.astype(np.float32)

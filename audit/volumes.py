@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BadInputError
-from .pictures import unreadable
+from .errors import BadInputError, unreadable
 from .scale import Range, between, require_content
 from .types import Pixels
 

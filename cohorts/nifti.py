@@ -17,12 +17,14 @@ from ..audit.context import Context
 from ..audit.errors import BadInputError
 from ..audit.plugin import cohort
 from ..audit.types import ImageSet, Labels, Split
+from ..audit.volumes import AXES, ENDINGS, cut, normalised, read_shape, read_volume, stem
 from .checks import require_folder
 from .splitting import Shares, split_patients
-from .volumes import AXES, ENDINGS, cut, in_plane, normalised, read_shape, read_volume, resampled, resampled_mask, stem
+from .volumes import in_plane, resampled, resampled_mask
 from .writing import PartWriter
 
 NAME = "nifti"
+LABEL = f"cohort '{NAME}'"
 Axis = Literal["axial", "coronal", "sagittal"]
 
 
@@ -119,8 +121,8 @@ def _files(path: Path) -> list[tuple[Path, Path]]:
 
 def _survey(image: Path, mask: Path, axis: Axis, slices: int, channel: int | None) -> Case | None:
     """Choose the slices of a volume; None where its mask is empty."""
-    lesion, voxel = read_volume(mask, NAME)
-    shape = read_shape(image, NAME)
+    lesion, voxel = read_volume(mask, LABEL)
+    shape = read_shape(image, LABEL)
     if lesion.shape != shape[:3]:
         raise BadInputError(
             f"cohort '{NAME}': {image.name} is {shape[:3]}, its mask {lesion.shape}\nboth must be of one size"
@@ -166,10 +168,10 @@ def _labels(cases: list[Case], label: str) -> Labels | None:
 
 def _write(writer: PartWriter, case: Case, axis: Axis, size: int, spacing: float, channel: int | None) -> None:
     """Cut, normalise and write the slices of one volume."""
-    array, voxel = read_volume(case.image, NAME)
+    array, voxel = read_volume(case.image, LABEL)
     if channel is not None and array.ndim == 4:
         array = array[..., channel]
-    volume, lesion = normalised(array, NAME, case.image.name), read_volume(case.mask, NAME)[0]
+    volume, lesion = normalised(array, LABEL, case.image.name), read_volume(case.mask, LABEL)[0]
     plane = in_plane(voxel, axis)
     for k in case.slices:
         channels = [resampled(cut(volume[..., c], axis, k), plane, size, spacing) for c in range(volume.shape[-1])]

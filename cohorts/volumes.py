@@ -1,105 +1,21 @@
-"""Reading NIfTI volumes and cutting slices of one physical scale out of them."""
+"""Bringing the slices of volumes to one physical scale."""
 
-import zlib
-from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..audit.errors import BadInputError
-from ..audit.pictures import require_content, unreadable
 from ..audit.types import Masks, Pixels
+from ..audit.volumes import AXES
 
-AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
-ENDINGS = (".nii.gz", ".nii")
-PERCENTILES = (0.5, 99.5)  # a few hot voxels must not darken the rest
-BROKEN = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
 Plane = tuple[float, float]
-
-
-def stem(path: Path) -> str:
-    """The file's name without its ending."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
-
-
-def read_shape(path: Path, cohort: str) -> tuple[int, ...]:
-    """``(x, y, z)`` or ``(x, y, z, channels)`` of a volume as ``read_volume`` would return it; reads the header only.
-
-    Raises:
-        BadInputError: if it cannot be read or is not 3-D or 4-D.
-    """
-    return tuple(int(n) for n in _open(path, cohort).shape)
-
-
-def read_volume(path: Path, cohort: str) -> tuple[NDArray[np.float32], tuple[float, float, float]]:
-    """A volume with its axes turned to right, front, up.
-
-    Returns:
-        ``(x, y, z)`` or ``(x, y, z, channels)`` float32, and the voxel's size in mm along x, y, z.
-
-    Raises:
-        BadInputError: if it cannot be read or is not 3-D or 4-D.
-    """
-    image = _open(path, cohort)
-    try:
-        array = np.asarray(image.dataobj, dtype=np.float32)
-    except BROKEN as error:
-        raise unreadable(error, f"cohort '{cohort}'", path.name) from error
-    return array, _zooms(image)
-
-
-def _open(path: Path, cohort: str) -> nibabel.Nifti1Image:
-    try:
-        image: nibabel.Nifti1Image = nibabel.Nifti1Image.from_filename(path)
-        image = nibabel.as_closest_canonical(image)  # type: ignore[no-untyped-call]
-    except BROKEN as error:
-        raise unreadable(error, f"cohort '{cohort}'", path.name) from error
-    if image.ndim not in {3, 4} or min(_zooms(image)) <= 0:
-        raise BadInputError(
-            f"cohort '{cohort}': {path.name} has shape {image.shape}, voxels of {_zooms(image)} mm\n"
-            "it must be 3-D, or 4-D with channels last, with voxels of positive size"
-        )
-    return image
-
-
-def _zooms(image: nibabel.Nifti1Image) -> tuple[float, float, float]:
-    """The voxel's size in mm."""
-    x, y, z = (*map(float, image.header["pixdim"][1:4]),)
-    return x, y, z
-
-
-def normalised(array: NDArray[np.float32], cohort: str, file: str) -> Pixels:
-    """``(x, y, z, channels)`` in [0, 1]: between robust percentiles of each channel of this volume.
-
-    Raises:
-        BadInputError: if a channel is constant or not finite.
-    """
-    channels = array if array.ndim == 4 else array[..., None]
-    scaled = np.empty_like(channels)
-    for c in range(channels.shape[-1]):
-        channel = channels[..., c]
-        require_content(channel, f"cohort '{cohort}'", file)
-        low, high = np.percentile(channel, PERCENTILES)
-        if low == high:  # nearly all background: the few other voxels are the image
-            low, high = float(channel.min()), float(channel.max())
-        scaled[..., c] = np.clip((channel - low) / (high - low), 0, 1)
-    return scaled
 
 
 def in_plane(values: tuple[float, float, float], axis: str) -> Plane:
     """Those two of three values that belong to the rows and columns of a slice, as ``cut`` turns it."""
     first, second = (v for i, v in enumerate(values) if i != AXES[axis])
     return second, first
-
-
-def cut(volume: NDArray[Any], axis: str, index: int) -> NDArray[Any]:
-    """Slice ``index``, with the front (or the top) of the body in the first row and its left in the first column."""
-    return np.rot90(np.take(volume, index, axis=AXES[axis]))
 
 
 def resampled(plane: NDArray[Any], voxel: Plane, size: int, spacing: float) -> Pixels:
