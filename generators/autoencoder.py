@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..audit.record import Model
-from ..audit.whole import write_text_whole
-from .training import load_weights, save_weights
+from .devices import share
+from .training import leave, load_weights, save_weights, take_up
 
 KL_WEIGHT = 1e-6
 FIRST_LOG_VARIANCE = -6.0
@@ -91,10 +91,13 @@ class Autoencoder(nn.Module):
             rng: where the posterior's noise comes from.
             weight: ``(n, 1, h, w)`` how much each pixel matters, or None.
         """
-        posterior = self._posterior(images)
-        error = self._image(posterior.sample(rng)) - images
+        mine = share(len(images))
+        posterior = self._posterior(images[mine])
+        # Drawn for the whole batch, so that several processes together draw what one would.
+        noise = torch.randn((len(images), *posterior.mean.shape[1:]), generator=rng)[mine].to(posterior.mean)
+        error = self._image(posterior.mean + posterior.std * noise) - images[mine]
         edges = torch.cat((error.diff(dim=-1).abs().flatten(1), error.diff(dim=-2).abs().flatten(1)), 1)
-        values = error.abs() if weight is None else error.abs() * weight
+        values = error.abs() if weight is None else error.abs() * weight[mine]
         divergence: Tensor = posterior.kl().mean()
         return values.mean() + SHARPNESS * edges.mean() + KL_WEIGHT * divergence
 
@@ -146,13 +149,13 @@ class Autoencoder(nn.Module):
 
 def save_autoencoder(model: Autoencoder, folder: Path) -> None:
     """Leave the model in ``folder``: shape as JSON, then the weights, whose presence says that it is complete."""
-    write_text_whole(folder / "autoencoder.json", model.shape.model_dump_json(indent=1))
+    leave(folder / "autoencoder.json", model.shape)
     save_weights(model, folder / "autoencoder.safetensors")
 
 
 def load_autoencoder(folder: Path, device: str) -> Autoencoder:
     """The model that ``save_autoencoder`` left in ``folder``."""
     with torch.random.fork_rng(devices=[]):  # what a new network draws is overwritten, but was drawn
-        model = Autoencoder(AutoencoderShape.model_validate_json((folder / "autoencoder.json").read_text("utf-8")))
+        model = Autoencoder(take_up(folder / "autoencoder.json", AutoencoderShape))
     load_weights(model, folder / "autoencoder.safetensors", device)
     return model
