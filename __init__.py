@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .audit.context import Auxiliary, Context
     from .audit.errors import AccessError, BadInputError, InvalidError, SkippedError
-    from .audit.plugin import attack, cohort, generator, metric, report
-    from .audit.record import AuditRecord, AuditSpec, Estimate, Finding, Measurement, Verdict
+    from .audit.plugin import attack, cohort, generator, guard, metric, report
+    from .audit.record import (
+        AuditRecord,
+        AuditSpec,
+        Crossing,
+        Declaration,
+        Estimate,
+        Finding,
+        GuardCertificate,
+        Measurement,
+        Privacy,
+        Verdict,
+    )
     from .audit.runner import run
     from .audit.target import Access, Denoiser, Queries, Target
     from .audit.types import (
@@ -29,8 +40,19 @@ if TYPE_CHECKING:
 _HOME = {
     "audit.context": ("Auxiliary", "Context"),
     "audit.errors": ("AccessError", "BadInputError", "InvalidError", "SkippedError"),
-    "audit.plugin": ("attack", "cohort", "generator", "metric", "report"),
-    "audit.record": ("AuditRecord", "AuditSpec", "Estimate", "Finding", "Measurement", "Verdict"),
+    "audit.plugin": ("attack", "cohort", "generator", "guard", "metric", "report"),
+    "audit.record": (
+        "AuditRecord",
+        "AuditSpec",
+        "Crossing",
+        "Declaration",
+        "Estimate",
+        "Finding",
+        "GuardCertificate",
+        "Measurement",
+        "Privacy",
+        "Verdict",
+    ),
     "audit.runner": ("run",),
     "audit.target": ("Access", "Denoiser", "Queries", "Target"),
     "audit.types": (
@@ -53,9 +75,12 @@ __all__ = [
     "Auxiliary",
     "BadInputError",
     "Context",
+    "Crossing",
+    "Declaration",
     "Denoiser",
     "Estimate",
     "Finding",
+    "GuardCertificate",
     "ImageSet",
     "InvalidError",
     "LinkageScores",
@@ -63,6 +88,7 @@ __all__ = [
     "MembershipScores",
     "MemorizationScores",
     "PairScores",
+    "Privacy",
     "Queries",
     "SkippedError",
     "SpaceDistances",
@@ -73,6 +99,7 @@ __all__ = [
     "attack",
     "cohort",
     "generator",
+    "guard",
     "metric",
     "report",
     "run",

@@ -17,7 +17,7 @@ from .plugin import Chooses, Declares, Generator, Guard, Overfits
 from .record import Declaration, Fingerprint, GuardCertificate
 from .staging import Staging
 from .target import Access, Denoiser, Target
-from .types import ImageSet, Names, Split, TrainingData
+from .types import FloatArray, ImageSet, Names, Split, TrainingData
 from .whole import write_text_whole
 
 DECLARATION, GUARD = "declaration.json", "guard.json"
@@ -26,6 +26,16 @@ DECLARATION, GUARD = "declaration.json", "guard.json"
 @dataclass(frozen=True)
 class Making(Staging):
     """The stages up to the release. Whoever attacks it comes after them."""
+
+    def check_options(self) -> None:
+        """Refuse options of generator and guard that contradict each other, before anything is computed.
+
+        Raises:
+            BadInputError: as the plugin has it.
+        """
+        self._generator()
+        if self.spec.guard:
+            self._guard()
 
     def cohort(self) -> tuple[Split, tuple[Fingerprint, ...], str]:
         """The split, its fingerprints and the key of its stage. Its members are those that the generator trains on."""
@@ -105,8 +115,21 @@ class Making(Staging):
             return declared, None
         return declared, GuardCertificate.model_validate_json((folder / GUARD).read_text("utf-8"))
 
-    def guard(self) -> Guard:
-        """The guard that the spec names."""
+    def check_guard(self, split: Split) -> None:
+        """Refuse what the guard cannot guard, before anything is trained.
+
+        Raises:
+            BadInputError: as the guard has it.
+        """
+        if self.spec.guard:
+            self._guard().check(TrainingData(split.members, split.public, split.reserve))
+
+    def proved(self, images: ImageSet, members: ImageSet) -> FloatArray:
+        """The distance ``(n,)`` of each image to the closest member's, as the guard proves it."""
+        assert self.spec.guard is not None
+        return self._guard().prove(images, members, self.context("guard", self.spec.guard.name, Path()))
+
+    def _guard(self) -> Guard:
         assert self.spec.guard is not None
         plugin, _ = self.plugin("guard", self.spec.guard)
         return cast("Guard", plugin.target(**self.keywords(plugin, self.spec.guard)))
@@ -115,7 +138,7 @@ class Making(Staging):
         assert self.spec.guard is not None
         context = self.context("guard", self.spec.guard.name, folder)
         # What is measured must be what is written: a file holds integers.
-        images, certificate = self.guard().release(lambda n: on_grid(draw(n)), self.spec.samples, data, context)
+        images, certificate = self._guard().release(lambda n: on_grid(draw(n)), self.spec.samples, data, context)
         check_samples(images, data.members, self.plugins["guard", self.spec.guard.name].label)
         write_text_whole(folder / GUARD, certificate.model_dump_json(indent=1))
         return images

@@ -191,9 +191,10 @@ def _identity(spec: AuditSpec) -> dict[str, object]:
 
 
 def _claim(path: Path, spec: AuditSpec) -> None:
-    """Refuse a folder of another audit; write this one's spec into an empty one."""
+    """Refuse a folder of another audit; write this one's spec into an empty one, or over one that came to nothing."""
     file = path / SPEC
-    if not file.exists():
+    if not (path / RECORD).exists():
+        shutil.rmtree(path / "confidential", ignore_errors=True)
         write_text_whole(file, spec.model_dump_json(indent=1))
         return
     try:

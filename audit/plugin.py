@@ -115,6 +115,14 @@ Draw = Callable[[int | None], ImageSet]
 class Guard(Protocol):
     """What a guard class offers: it stands between a generator and its release. ``__init__`` takes the options."""
 
+    def check(self, data: TrainingData) -> None:
+        """Refuse what it cannot guard, before anything is trained.
+
+        Raises:
+            BadInputError: naming what is missing.
+        """
+        ...
+
     def release(
         self, draw: Draw, n: int | None, data: TrainingData, context: Context
     ) -> tuple[ImageSet, GuardCertificate]:

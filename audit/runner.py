@@ -58,9 +58,11 @@ def run(
     root = Path(store) if store else default_store()
     with RunFolder.open(out, resolved) as folder:
         stages = Stages(resolved, plugins, Store(root, progress), progress)
+        stages.check_options()
         progress.message(f"cohort {resolved.cohort.name}")
         split, marks, cohort_key = stages.cohort()
         check_needs(split, list(plugins.values()))
+        stages.check_guard(split)
         candidates = stages.candidates(split, cohort_key)
         progress.message("is the comparison fair?")
         checks, pairs, crash = stages.checks(split, load_truth(candidates), cohort_key)

@@ -91,7 +91,7 @@ def _lower(
     if skipped is not None:
         squared[torch.from_numpy(skipped).to(device)] = torch.inf
     most = torch.minimum((squared + error).amin(1).double().cpu(), torch.from_numpy(found)).to(device)
-    pairs = torch.nonzero(squared - error <= most[:, None]).cpu().numpy()
+    pairs = torch.nonzero((squared - error <= most[:, None]) & squared.isfinite()).cpu().numpy()
     for start in range(0, len(pairs), PAIRS):
         i, j = pairs[start : start + PAIRS].T
         np.minimum.at(found, i, np.square(a[i].astype(np.float64) - b[j]).sum(axis=1))

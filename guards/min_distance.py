@@ -16,6 +16,7 @@ from ..audit.types import FloatArray, ImageSet, TrainingData, concatenate
 from .closest import closest, closest_by_brute_force
 
 LABEL = "guard 'min-distance'"
+MARGIN = 1e-12  # relative: whoever computes the distance again in float64, in any order, finds it no smaller than tau
 
 
 @guard(paper="arXiv:2301.06604")
@@ -58,18 +59,33 @@ class MinDistance:
         self.decoys = decoys
         self.tries = tries
 
+    def check(self, data: TrainingData) -> None:
+        """Refuse images that are too small, and options that the data cannot serve.
+
+        Raises:
+            BadInputError: if images are too small for ``shift``, if there is no other member to take a quantile from,
+                or no reserve for decoys.
+        """
+        if len(data.members.spatial) != 2 or min(data.members.spatial) <= 2 * self.shift:
+            size = "x".join(map(str, data.members.spatial))
+            raise BadInputError(
+                f"{LABEL}: images of {size} cannot be shifted by {self.shift} pixels\nlower the option shift"
+            )
+        if self.tau is None and len(data.members.patients) < 2:
+            raise BadInputError(f"{LABEL}: quantile needs two member patients, there is one\ngive tau instead")
+        if self.decoys and (data.reserve is None or not len(data.reserve)):
+            raise BadInputError(f"{LABEL}: decoys=true, but the cohort has no reserve patients\nleave decoys out")
+
     def release(
         self, draw: Draw, n: int | None, data: TrainingData, context: Context
     ) -> tuple[ImageSet, GuardCertificate]:
         """Draw until there are ``n`` images at least tau away from every member's image.
 
         Raises:
-            BadInputError: if there are not after ``tries`` draws, if images are too small for ``shift``, or if there is
-                no other member to take a quantile from.
+            BadInputError: if there are not after ``tries`` draws.
         """
         members = data.members
-        self._check(members)
-        decoys = self._decoys(data)
+        decoys = data.reserve if self.decoys else None
         tau, tau_from = self._threshold(members, context)
         kept: list[ImageSet] = []
         distances: list[FloatArray] = []
@@ -81,9 +97,9 @@ class MinDistance:
             missing = len(images) if missing is None else missing
             images = _new(images, seen)
             distance = self._distances(images, members, f"guarding draw {number}", context)
-            far = distance >= tau
+            far = distance >= tau * (1 + MARGIN)
             if decoys is not None:
-                far &= self._distances(images, decoys, f"decoys, draw {number}", context) >= tau
+                far &= self._distances(images, decoys, f"decoys, draw {number}", context) >= tau * (1 + MARGIN)
             kept.append(images.take(far))
             distances.append(distance[far])
             drawn += len(images)
@@ -93,7 +109,7 @@ class MinDistance:
             raise BadInputError(
                 f"{LABEL}: after {number} draws only {found} images are {tau:.4g} or more from every member, "
                 f"{drawn - found} of {drawn} were rejected\n"
-                "lower tau or quantile, allow more tries, or ask for fewer samples; so close a generator has memorized"
+                "lower tau or quantile, allow more tries, or ask for fewer samples"
             )
         samples = concatenate(*kept)
         names = np.array([f"synthetic-{i:06d}" for i in range(1, found + 1)], dtype=np.str_)
@@ -114,25 +130,15 @@ class MinDistance:
 
     def prove(self, images: ImageSet, members: ImageSet, context: Context) -> FloatArray:
         """The distance ``(n,)`` of each image to the closest member image, every pair and pose compared in float64."""
-        self._check(members)
         with context.progress.task("comparing with every member", len(members)) as step:
             return closest_by_brute_force(images, members, shift=self.shift, mirror=self.mirror, advance=step)
 
     def _threshold(self, members: ImageSet, context: Context) -> tuple[float, str]:
         if self.tau is not None:
             return self.tau, "given"
-        if len(members.patients) < 2:
-            raise BadInputError(f"{LABEL}: quantile needs two member patients, there is one\ngive tau instead")
         others = self._distances(members, members, "distances among members", context, own=False)
         tau = float(np.quantile(others, self.quantile))
         return tau, f"{self.quantile:g} quantile of members' distances to other members"
-
-    def _decoys(self, data: TrainingData) -> ImageSet | None:
-        if not self.decoys:
-            return None
-        if data.reserve is None or not len(data.reserve):
-            raise BadInputError(f"{LABEL}: decoys=true, but the cohort has no reserve patients\nleave decoys out")
-        return data.reserve
 
     def _distances(
         self, images: ImageSet, members: ImageSet, task: str, context: Context, *, own: bool = True
@@ -140,13 +146,6 @@ class MinDistance:
         with context.progress.task(task, len(members)) as step:
             return closest(
                 images, members, shift=self.shift, mirror=self.mirror, own=own, device=context.device, advance=step
-            )
-
-    def _check(self, members: ImageSet) -> None:
-        if len(members.spatial) != 2 or min(members.spatial) <= 2 * self.shift:
-            size = "x".join(map(str, members.spatial))
-            raise BadInputError(
-                f"{LABEL}: images of {size} cannot be shifted by {self.shift} pixels\nlower the option shift"
             )
 
     def _metric(self) -> str:

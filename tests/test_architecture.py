@@ -9,7 +9,7 @@ import pytest
 import privbench
 
 PACKAGE = Path(privbench.__file__).parent
-PLUGINS = ("cohorts", "generators", "attacks", "metrics", "reports")
+PLUGINS = ("cohorts", "generators", "guards", "attacks", "metrics", "reports")
 ENGINE_LIGHT = {"torch", "scipy", "sklearn", "monai", "diffusers", "faiss", "nibabel", "opacus"}
 
 
@@ -71,9 +71,12 @@ def test_the_public_names_are_these():
         "Auxiliary",
         "BadInputError",
         "Context",
+        "Crossing",
+        "Declaration",
         "Denoiser",
         "Estimate",
         "Finding",
+        "GuardCertificate",
         "ImageSet",
         "InvalidError",
         "LinkageScores",
@@ -81,6 +84,7 @@ def test_the_public_names_are_these():
         "MembershipScores",
         "MemorizationScores",
         "PairScores",
+        "Privacy",
         "Queries",
         "SkippedError",
         "SpaceDistances",
@@ -91,6 +95,7 @@ def test_the_public_names_are_these():
         "attack",
         "cohort",
         "generator",
+        "guard",
         "metric",
         "report",
         "run",

@@ -30,7 +30,7 @@ def _required(plugin):
 def test_listing_imports_no_plugin(command):
     code = (
         "import sys; from privbench.audit.catalogue import available; "
-        "[available(k) for k in ('cohort','generator','attack','metric','report')]; "
+        "[available(k) for k in ('cohort','generator','guard','attack','metric','report')]; "
         "print([m for m in sys.modules if m.split('.')[0] in ('numpy','torch','scipy','monai','diffusers','faiss')])"
     )
     import subprocess

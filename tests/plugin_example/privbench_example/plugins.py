@@ -65,6 +65,56 @@ class Mixture:
         return pb.ImageSet(np.concatenate([taken, fresh]), names)
 
 
+@pb.generator(needs=("reserve",))
+class Few(Mixture):
+    """The same for a few members only; it tells what it is."""
+
+    def __init__(self, *, patients: Annotated[int, Field(ge=0, description="members trained on")] = 30) -> None:
+        super().__init__(leak=0.5)
+        self.patients = patients
+
+    def trains_on(self, members, context):
+        return context.rng("chosen").choice(members.patients, self.patients, replace=False)
+
+    def declare(self, samples, data, model, context):
+        return pb.Declaration(notes=(f"{len(samples)} images of {len(data.members.patients)} patients",))
+
+
+@pb.guard()
+class Dark:
+    """Withholds bright images."""
+
+    def __init__(
+        self, *, most: Annotated[float, Field(ge=0, le=1, description="brightest mean allowed")] = 0.6
+    ) -> None:
+        self.most = most
+
+    def check(self, data):
+        if data.public is None:
+            raise pb.BadInputError("guard 'example-dark': it wants public images\ngive it some")
+
+    def release(self, draw, n, data, context):
+        images = draw(n)
+        kept = images.take(images.pixels.mean((1, 2, 3)) <= self.most)
+        distances = self.prove(kept, data.members, context)
+        return kept, pb.GuardCertificate(
+            guard="example-dark",
+            metric="mean intensity",
+            tau=0.0,
+            tau_from="given",
+            closest=float(distances.min()),
+            members=len(data.members),
+            members_sha256="unknown",
+            released=len(kept),
+            drawn=len(images),
+            rejected=len(images) - len(kept),
+            rounds=1,
+        )
+
+    def prove(self, images, members, context):
+        return _distances(images, members).min(axis=1)
+
+
 def _distances(images, candidates):
     flat = candidates.pixels.reshape(len(candidates), -1)
     each = cdist(images.pixels.reshape(len(images), flat.shape[1]), flat) / np.sqrt(flat.shape[1])
