@@ -33,16 +33,16 @@ class Conditioner(nn.Module):
 
         Args:
             label: ``(n,)`` class indices.
-            given: ``(n, columns)`` centre index, where there are centres, then the attributes; nan is "not told".
+            given: ``(n, columns)`` centre index, where there are centres, then the attributes; infinite is "not told".
                 None: nothing of it is told.
         """
         told: Tensor = self.label(label)
         if given is None:
-            given = told.new_full((len(told), self.columns), torch.nan)
+            given = told.new_full((len(told), self.columns), torch.inf)
         if self.centers:
-            told = told + self.center(torch.nan_to_num(given[:, 0], nan=self.centers).long())
+            told = told + self.center(given[:, 0].nan_to_num(posinf=self.centers).long())
             given = given[:, 1:]
         if given.shape[1]:
             known = given.isfinite().all(1, keepdim=True)
-            told = told + torch.where(known, self.attributes(given.nan_to_num(0.0)), self.no_attributes)
+            told = told + torch.where(known, self.attributes(given.nan_to_num(posinf=0.0)), self.no_attributes)
         return told

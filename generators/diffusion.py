@@ -102,7 +102,7 @@ class NoisePredictor(nn.Module):
             t: ``(n,)`` steps.
             label: ``(n,)`` class indices.
             condition: ``(n, condition_channels, h, w)`` planes beside the latents, or None.
-            given: ``(n, columns)`` centre index and attributes, nan where not told, or None for neither.
+            given: ``(n, columns)`` centre index and attributes, infinite where not told, or None for neither.
         """
         inputs = x_t if condition is None else torch.cat((x_t, condition), 1)
         told = label
@@ -187,7 +187,7 @@ def withheld(
         shape: of the model that is told.
         label: ``(n,)`` class indices.
         condition: ``(n, k, h, w)`` or None; a plane that is not told is 0.
-        given: ``(n, columns)`` or None; a number that is not told is nan.
+        given: ``(n, columns)`` or None; a number that is not told is infinite.
         which: ``(n, 4)`` bool, whether to withhold label, planes, centre and attributes.
     """
     label = torch.where(which[:, 0], shape.classes, label)
@@ -196,7 +196,7 @@ def withheld(
     if given is not None:
         first = int(shape.centers > 0)
         columns = torch.cat((which[:, 2:3].expand(-1, first), which[:, 3:4].expand(-1, given.shape[1] - first)), 1)
-        given = given.masked_fill(columns, torch.nan)
+        given = given.masked_fill(columns, torch.inf)
     return label, condition, given
 
 

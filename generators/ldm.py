@@ -1,6 +1,7 @@
 """One latent diffusion model trained on every member image."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,40 +13,30 @@ from torch import Tensor
 from ..audit.context import Context
 from ..audit.errors import BadInputError
 from ..audit.plugin import generator
-from ..audit.record import Model
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
-from ..audit.whole import write_text_whole
 from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from .devices import Precision
 from .diffusion import (
     LatentDenoiser,
     NoisePredictor,
+    Prediction,
+    Sampler,
+    Schedule,
     UNetShape,
     alphas_cumprod,
-    class_index,
     draw_latents,
     load_predictor,
     noise_loss,
     save_predictor,
 )
-from .real import neutral_names
-from .training import Plan, draw_batch, forget, train
+from .real import neutral_names, spread
+from .records import Lesion, Told, moved, settle
+from .training import Plan, RateSchedule, draw_batch, forget, leave, take_up, train
 
-LABEL_DROP = 0.1
 OVERFIT, OVERFIT_BATCH = Plan(steps=300, learning_rate=2e-3), 16
 NORMALISED_ON = 4096
-
-
-class Learned(Model):
-    """What the model knows beside its weights.
-
-    Attributes:
-        labels: the members' distinct labels, sorted; the position is the class index. Empty without labels.
-        share: the share of the members that has each label.
-    """
-
-    labels: tuple[int, ...]
-    share: tuple[float, ...]
+DRAWN_AT_ONCE = 128
 
 
 @generator(
@@ -55,12 +46,22 @@ class Learned(Model):
     full={"autoencoder_steps": 10000, "steps": 40000, "channels": 96, "sampling_steps": 100},
 )
 class Ldm:
-    """A latent diffusion model on all members, conditioned on their label (Rombach et al. 2022).
+    """A latent diffusion model on all members, conditioned on label, centre and lesion (Rombach et al. 2022).
 
     An autoencoder (diffusers' AutoencoderKL behind a pixel-unshuffle stem) and a U-Net (UNet2DModel) are trained on the
     member images. Latents are the posterior's mode and images are not augmented by default, so that a model trained for
-    long on few patients can memorize them. Samples have a label drawn at the members' frequencies, and no mask.
-    Images are 32 to 512 pixels high and wide, divisible by 8, with 1 to 4 channels.
+    long on few patients can memorize them. Images are 32 to 512 pixels high and wide, divisible by 8, with 1 to 4
+    channels.
+
+    The model is told of each image what its record has and the options do not withhold: label and centre as embeddings
+    added to that of the diffusion step, the lesion as planes beside the latents (its mask, or the box around it) or as
+    an embedding of its size and site. Each is withheld from some training images, all of them from others, so that one
+    model knows every combination; classifier-free guidance and queries without a condition rest on that. With
+    ``label=false``, ``center=false`` and ``lesion=none`` it is unconditional.
+
+    A sample is told what the record of a member image says, patients taken evenly, with the lesion turned, scaled and
+    moved or mirrored within the tissue. Where a lesion is told, ``source`` names that patient; with ``lesion=mask``
+    the sample's mask is the one it was told.
     """
 
     def __init__(
@@ -70,6 +71,13 @@ class Ldm:
         steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of the diffusion model")] = 1500,
         batch: Annotated[int, Field(ge=1, le=1024, description="images in a step")] = 32,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of both")] = 1e-3,
+        rate_schedule: Annotated[
+            RateSchedule, Field(description="how the learning rate goes on after its warm-up: down, or constant")
+        ] = "cosine",
+        clip: Annotated[float, Field(ge=0, description="largest norm of the gradient; 0: any")] = 1.0,
+        precision: Annotated[
+            Precision, Field(description="of training; auto: mixed on a GPU (bf16, else fp16), full on a CPU")
+        ] = "auto",
         channels: Annotated[
             int, Field(ge=16, le=512, multiple_of=16, description="width of the U-Net's first level")
         ] = 32,
@@ -77,77 +85,139 @@ class Ldm:
             int, Field(ge=16, le=512, multiple_of=16, description="width of the autoencoder")
         ] = 64,
         latent_channels: Annotated[int, Field(ge=1, le=32, description="channels of the latents")] = 4,
-        sampling_steps: Annotated[int, Field(ge=1, le=1000, description="DDIM steps of a sample")] = 25,
+        lesion_weight: Annotated[
+            float, Field(ge=0, le=100, description="how much more a lesion's pixels weigh for the autoencoder")
+        ] = 3.0,
+        label: Annotated[bool | None, Field(description="tell the model the label; None: if there are labels")] = None,
+        center: Annotated[
+            bool | None, Field(description="tell the model the centre; None: if there are several")
+        ] = None,
+        lesion: Annotated[
+            Lesion,
+            Field(
+                description="how the model is told of the lesion: its mask, the box around it, its size and site as "
+                "attributes, or none; auto: its mask, if there are masks"
+            ),
+        ] = "auto",
+        drop: Annotated[
+            float,
+            Field(ge=0, lt=1, description="share of training images of which nothing, or not all of that, is told"),
+        ] = 0.1,
+        schedule: Annotated[Schedule, Field(description="how noise grows: linear betas, or a cosine")] = "linear",
+        prediction: Annotated[Prediction, Field(description="what the U-Net puts out: velocity, or epsilon")] = "v",
+        sampler: Annotated[Sampler, Field(description="of a sample: DDIM, or DPM-Solver++ of order 2")] = "ddim",
+        sampling_steps: Annotated[int, Field(ge=1, le=1000, description="denoising steps of a sample")] = 25,
+        guidance: Annotated[
+            float, Field(ge=0, le=50, description="classifier-free guidance; 1: none, more: truer to the condition")
+        ] = 1.0,
         ema: Annotated[float, Field(ge=0, lt=1, description="moving average of the U-Net's weights; 0: none")] = 0.995,
         augment: Annotated[bool, Field(description="flip half of the training images left to right")] = False,
     ) -> None:
         self.autoencoder_steps = autoencoder_steps
-        self.steps = steps
         self.batch = batch
-        self.learning_rate = learning_rate
+        self.plan = Plan(steps, learning_rate, ema, clip, rate_schedule, precision)
         self.channels = channels
         self.autoencoder_channels = autoencoder_channels
         self.latent_channels = latent_channels
+        self.lesion_weight = lesion_weight
+        self.label = label
+        self.center = center
+        self.lesion: Lesion = lesion
+        self.drop = drop
+        self.schedule: Schedule = schedule
+        self.prediction: Prediction = prediction
+        self.sampler: Sampler = sampler
         self.sampling_steps = sampling_steps
-        self.ema = ema
+        self.guidance = guidance
         self.augment = augment
 
     def fit(self, data: TrainingData, context: Context) -> None:
         """Train the autoencoder, then the diffusion model on its latents; finished parts are taken up.
 
         Raises:
-            BadInputError: if the images are of a size or number of channels that it cannot take.
+            BadInputError: if the images are of a size or number of channels that it cannot take, if it is to be told
+                what they lack, or to be guided without having learnt to do without.
         """
         factor = factor_for(data.members)
+        told = settle("ldm", data.members, self.label, self.center, self.lesion)
+        if self.guidance != 1 and not self.drop:
+            raise BadInputError(
+                f"generator 'ldm': guidance={self.guidance:g} with drop=0: the model never learns to do without "
+                "conditions\nset drop to 0.1, say, or guidance to 1"
+            )
         autoencoder = self._autoencoder(data.members, factor, context)
         if not (context.folder / "unet.safetensors").exists():
-            self._unet(data.members, autoencoder, context)
+            self._unet(data.members, autoencoder, told, context)
         forget("autoencoder", context)
         forget("unet", context)
 
     def overfit(self, data: TrainingData, model: Path, context: Context) -> None:
         """Train the U-Net of ``model`` on, on the members of ``data`` alone, until it knows them by heart."""
-        autoencoder, unet, learned = self._load(model, context)
+        autoencoder, unet, told = self._load(model, context)
         unet.requires_grad_(requires_grad=True)
-        loss = self._loss(unet, data.members, autoencoder, learned, OVERFIT_BATCH)
+        loss = self._loss(unet, data.members, autoencoder, told, OVERFIT_BATCH)
         train("overfit", unet, loss, OVERFIT, context)
-        write_text_whole(context.folder / "learned.json", learned.model_dump_json(indent=1))
+        leave(context.folder / "told.json", told)
         save_autoencoder(autoencoder, context.folder)
         save_predictor(unet, context.folder, "unet")
         forget("overfit", context)
 
     def sample(self, n: int | None, data: TrainingData, model: Path, context: Context) -> ImageSet:
         """``n`` images (None: one per member image)."""
-        autoencoder, unet, learned = self._load(model, context)
+        autoencoder, unet, told = self._load(model, context)
         count = len(data.members) if n is None else n
-        classes = np.zeros(count, np.int64)
-        if learned.labels:
-            classes = context.rng("labels").choice(len(learned.labels), count, p=learned.share)
+        records = self._records(count, data.members, told, context)
+        rng = context.torch_rng("noise")
+        pixels = np.empty((count, *data.members.pixels.shape[1:]), np.float32)
         with context.progress.task("sampling", count) as step:
-            latents = draw_latents(
-                unet, torch.from_numpy(classes), None, self.sampling_steps, context.torch_rng("noise"), step
-            )
+            for start in range(0, count, DRAWN_AT_ONCE):
+                rows = slice(start, start + DRAWN_AT_ONCE)
+                label, planes, given = told.network(*told.tensors(records.take(rows)), autoencoder.shape.factor)
+                latents = draw_latents(
+                    unet,
+                    label,
+                    planes,
+                    self.sampling_steps,
+                    rng,
+                    step,
+                    sampler=self.sampler,
+                    guidance=self.guidance,
+                    given=given,
+                    guide_all=True,
+                )
+                pixels[rows] = autoencoder.decode(latents).numpy()
         return ImageSet(
-            pixels=autoencoder.decode(latents).numpy(),
+            pixels=pixels,
             patient=neutral_names(count),
-            label=np.array(learned.labels, np.int64)[classes] if learned.labels else None,
+            label=records.label if told.labels else None,
+            mask=records.mask if told.lesion == "mask" else None,
+            center=records.center if told.centers else None,
+            source=records.patient if told.lesion != "none" else None,
         )
 
     def denoiser(self, data: TrainingData, model: Path, context: Context) -> LatentDenoiser:  # noqa: ARG002
-        """The noise predictor; a label that no member has counts as none."""
-        autoencoder, unet, learned = self._load(model, context)
+        """The noise predictor; what an image lacks, or no member has, is not told."""
+        autoencoder, unet, told = self._load(model, context)
 
         def encode(images: ImageSet) -> Queries:
             latents = torch.cat([autoencoder.encode(_tensor(part)) for part in images.batches(256)])
-            return Queries(latents, (class_index(images.label, len(images), learned.labels),))
+            return Queries(latents, told.tensors(images))
 
         def predict(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-            predicted: Tensor = unet.noise(
-                x_t.to(context.device), t.to(context.device), condition[0].to(context.device)
-            )
-            return predicted.cpu()
+            label, given, mask = (part.to(context.device) for part in condition)
+            told_now = told.network(label, given, mask, autoencoder.shape.factor)
+            return unet.noise(x_t.to(context.device), t.to(context.device), *told_now).cpu()
 
-        return LatentDenoiser(encode, predict, alphas_cumprod())
+        return LatentDenoiser(encode, predict, alphas_cumprod(unet.shape.schedule), told.nothing)
+
+    def _records(self, count: int, members: ImageSet, told: Told, context: Context) -> ImageSet:
+        """What the samples are told: members' records, their lesions moved, their pixels not looked at again."""
+        records = members.take(spread(members.patient, count, context.rng("records")))
+        if told.lesion == "none" or records.mask is None:
+            return replace(records, mask=None)
+        rng = context.rng("lesions")
+        masks = [moved(np.asarray(i), np.asarray(m), rng) for i, m in zip(records.pixels, records.mask, strict=True)]
+        return replace(records, mask=np.stack(masks))
 
     def _autoencoder(self, members: ImageSet, factor: int, context: Context) -> Autoencoder:
         if (context.folder / "autoencoder.safetensors").exists():
@@ -163,61 +233,66 @@ class Ldm:
             ).to(context.device)
 
         def loss(rng: torch.Generator) -> Tensor:
-            images = self._flipped(_tensor(members.take(draw_batch(len(members), self.batch, rng).numpy())), rng)
-            return model.loss(images.to(context.device), rng)
+            chosen = members.take(draw_batch(len(members), self.batch, rng).numpy())
+            images, weight = _tensor(chosen), None
+            if chosen.mask is not None and self.lesion_weight:
+                weight = 1 + self.lesion_weight * torch.from_numpy(np.asarray(chosen.mask) > 0)[:, None].float()
+            if self.augment:
+                side = torch.rand(len(images), generator=rng)[:, None, None, None] < 0.5
+                images = torch.where(side, images, images.flip(-1))
+                weight = None if weight is None else torch.where(side, weight, weight.flip(-1))
+            return model.loss(images.to(context.device), rng, None if weight is None else weight.to(context.device))
 
-        train("autoencoder", model, loss, Plan(self.autoencoder_steps, self.learning_rate), context)
+        train("autoencoder", model, loss, replace(self.plan, steps=self.autoencoder_steps, ema=0.0), context)
         some = context.rng("normalise").permutation(len(members))[:NORMALISED_ON]
         model.normalise(_tensor(members.take(np.sort(some))))
         save_autoencoder(model, context.folder)
         return model
 
-    def _unet(self, members: ImageSet, autoencoder: Autoencoder, context: Context) -> None:
-        labels, counts = np.unique(members.label, return_counts=True) if members.label is not None else ((), ())
-        learned = Learned(labels=tuple(int(v) for v in labels), share=tuple(float(c) / len(members) for c in counts))
-        side = autoencoder.encode(_tensor(members.take(slice(0, 1)))).shape
+    def _unet(self, members: ImageSet, autoencoder: Autoencoder, told: Told, context: Context) -> None:
+        factor = autoencoder.shape.factor
+        height, width = (side // factor for side in members.spatial)
         with context.torch_scope("unet"):
             model = NoisePredictor(
                 UNetShape(
                     latent_channels=self.latent_channels,
-                    spatial=(side[2], side[3]),
+                    condition_channels=told.planes(factor),
+                    spatial=(height, width),
                     channels=self.channels,
-                    classes=len(learned.labels),
+                    classes=len(told.labels),
+                    centers=len(told.centers),
+                    attributes=told.attributes,
+                    schedule=self.schedule,
+                    prediction=self.prediction,
                 )
             ).to(context.device)
-        plan = Plan(self.steps, self.learning_rate, self.ema)
-        train("unet", model, self._loss(model, members, autoencoder, learned, self.batch), plan, context)
-        write_text_whole(context.folder / "learned.json", learned.model_dump_json(indent=1))
+        train("unet", model, self._loss(model, members, autoencoder, told, self.batch), self.plan, context)
+        leave(context.folder / "told.json", told)
         save_predictor(model, context.folder, "unet")
 
     def _loss(
-        self, model: NoisePredictor, members: ImageSet, autoencoder: Autoencoder, learned: Learned, batch: int
+        self, model: NoisePredictor, members: ImageSet, autoencoder: Autoencoder, told: Told, batch: int
     ) -> Callable[[torch.Generator], Tensor]:
         """The loss of ``model`` on a random batch of the members' latents."""
-        latents = torch.cat([autoencoder.encode(_tensor(part)) for part in members.batches(256)])
-        mirrored = latents
-        if self.augment:
-            mirrored = torch.cat([autoencoder.encode(_tensor(part).flip(-1)) for part in members.batches(256)])
-        classes = class_index(members.label, len(members), learned.labels)
+        known = _encoded(members, autoencoder, told)
+        mirrored = _encoded(_mirrored(members), autoencoder, told) if self.augment else known
 
         def loss(rng: torch.Generator) -> Tensor:
-            chosen = draw_batch(len(latents), batch, rng)
-            side = torch.rand(len(chosen), generator=rng)[:, None, None, None] < 0.5
-            x_0 = torch.where(side, latents[chosen], mirrored[chosen])
-            return noise_loss(model, x_0, classes[chosen], None, LABEL_DROP, rng)
+            chosen = draw_batch(len(members), batch, rng)
+            side = torch.rand(len(chosen), generator=rng) < 0.5
+            x_0, label, given, mask = (
+                torch.where(side.view(-1, *[1] * (one.ndim - 1)), one[chosen], other[chosen])
+                for one, other in zip(known, mirrored, strict=True)
+            )
+            label, planes, beside = told.network(label, given, mask, autoencoder.shape.factor)
+            return noise_loss(model, x_0, label, planes, self.drop, rng, given=beside, drop_all=told.beyond_label)
 
         return loss
 
-    def _flipped(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        if not self.augment:
-            return images
-        side = torch.rand(len(images), generator=rng)[:, None, None, None] < 0.5
-        return torch.where(side, images, images.flip(-1))
-
     @staticmethod
-    def _load(model: Path, context: Context) -> tuple[Autoencoder, NoisePredictor, Learned]:
-        learned = Learned.model_validate_json((model / "learned.json").read_text("utf-8"))
-        return load_autoencoder(model, context.device), load_predictor(model, "unet", context), learned
+    def _load(model: Path, context: Context) -> tuple[Autoencoder, NoisePredictor, Told]:
+        told = take_up(model / "told.json", Told)
+        return load_autoencoder(model, context.device), load_predictor(model, "unet", context), told
 
 
 def factor_for(images: ImageSet) -> int:
@@ -239,3 +314,15 @@ def factor_for(images: ImageSet) -> int:
 
 def _tensor(images: ImageSet) -> Tensor:
     return torch.from_numpy(np.array(images.pixels, np.float32))
+
+
+def _encoded(images: ImageSet, autoencoder: Autoencoder, told: Told) -> tuple[Tensor, ...]:
+    """Latents, and what is told."""
+    latents = torch.cat([autoencoder.encode(_tensor(part)) for part in images.batches(256)])
+    return latents, *told.tensors(images)
+
+
+def _mirrored(images: ImageSet) -> ImageSet:
+    return replace(
+        images, pixels=images.pixels[..., ::-1], mask=None if images.mask is None else images.mask[..., ::-1]
+    )

@@ -48,7 +48,6 @@ def test_samples_are_images_with_labels_at_the_members_frequencies(data: Trainin
     assert np.isfinite(samples.pixels).all()
     assert samples.pixels.min() >= 0
     assert samples.pixels.max() <= 1
-    assert samples.mask is None
     assert set(np.unique(samples.label)) == {3, 7}
     assert (samples.label == 7).mean() == pytest.approx(0.9, abs=0.07)
     assert len(generator.sample(None, uneven, context.folder, context)) == 40
