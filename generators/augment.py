@@ -27,7 +27,7 @@ class Augment:
     """Member images after strong augmentation: mirrored, turned, zoomed, bent, in another contrast, with noise.
 
     Every image is a real person's, and ``source`` names that member. At strength 1, what MONAI's transforms do in
-    training: mirrored left to right every other time, turned up to 15 degrees, zoomed by up to 15%, moved by up to 5% of
+    training: mirrored left to right every other time, turned up to 15 degrees, zoomed by up to 15%, moved up to 5% of
     the side, bent by up to 4% of it, gamma up to 2^0.5, gain up to 15%, noise of sigma 0.02, drawn anew for each image.
     """
 
