@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import diffusers
 import nibabel
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from privbench.audit import registry
 from privbench.audit.catalogue import available
+from privbench.audit.context import Context
 from privbench.testing import World, check_attack, check_cohort, check_generator, check_metric
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -60,6 +62,23 @@ def test_a_folder_of_synthetic_images_keeps_the_contract(tmp_path):
     check_generator(built_in("generator", "folder"), path=tmp_path)
 
 
+def test_a_pipeline_of_diffusers_keeps_the_contract(tmp_path):
+    generator = built_in("generator", "diffusers")  # loaded first: it repairs torchvision, which diffusers imports
+    with Context(seed=1).torch_scope("weights"):
+        unet = diffusers.UNet2DModel(
+            sample_size=32,
+            in_channels=1,
+            out_channels=1,
+            down_block_types=("DownBlock2D",) * 2,
+            up_block_types=("UpBlock2D",) * 2,
+            block_out_channels=(8, 16),
+            norm_num_groups=4,
+            num_class_embeds=2,
+        )
+    diffusers.DDPMPipeline(unet, diffusers.DDPMScheduler()).save_pretrained(tmp_path)
+    check_generator(generator, path=tmp_path, sampling_steps=2)
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_keeps_the_contract(name):
     check_metric(built_in("metric", name), **METRICS[name])
@@ -93,7 +112,7 @@ def test_a_cohort_of_pictures_keeps_the_contract(tmp_path):
 def test_no_built_in_is_forgotten():
     tested = {
         "attack": set(ATTACKS),
-        "generator": {*GENERATORS, "folder"},
+        "generator": {*GENERATORS, "folder", "diffusers"},
         "metric": set(METRICS),
         "cohort": {"brain-sim", "nifti", "folder"},
     }
