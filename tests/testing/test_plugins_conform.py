@@ -27,7 +27,13 @@ ATTACKS = {
     "siamese": {"seeds": 6, "steps": 20},
 }
 TINY = {"batch": 4, "channels": 16, "autoencoder_channels": 16, "sampling_steps": 2, "autoencoder_steps": 3, "steps": 3}
-GENERATORS = {"copycat": {}, "fresh": {}, "ldm": TINY, "dfgm": TINY | {"shared_steps": 3, "blends": 1}}
+GENERATORS = {
+    "copycat": {},
+    "fresh": {},
+    "ldm": TINY,
+    "dfgm": TINY | {"shared_steps": 3, "blends": 1},
+    "dp-ldm": TINY | {"public_steps": 3},
+}
 METRICS = {
     "fid": {},
     "frechet": {"resamples": 20},
