@@ -14,6 +14,7 @@ from .errors import BadInputError, SkippedError
 from .outputs import on_grid
 from .persist import fingerprint, load_images, load_split, save_images, save_split
 from .plugin import Chooses, Declares, Generator, Guard, Overfits
+from .processes import part, rank
 from .record import Declaration, Fingerprint, GuardCertificate
 from .staging import Staging
 from .target import Access, Denoiser, Target
@@ -75,12 +76,17 @@ class Making(Staging):
         split = replace(split, members=load_images(folder, "members"))
         return split, tuple(mark if m.part == "members" else m for m in marks), folder.name
 
+    def train_along(self, split: Split, cohort_key: str) -> None:
+        """Take part in training the model, as one of several processes that is not the first."""
+        self._model(TrainingData(split.members, split.public, split.reserve), cohort_key)
+
     def samples(self, split: Split, cohort_key: str) -> tuple[Target, str]:
         """The fitted generator behind the granted access, and the key of its samples."""
         name = self.spec.generator.name
         plugin = self.plugins["generator", name]
         data = TrainingData(split.members, split.public, split.reserve)
         model = self._model(data, cohort_key)
+        part()
         inputs: dict[str, object] = {"model": model.name, "samples": self.spec.samples}
         if self.spec.guard:
             inputs |= {"guard": self.plugin("guard", self.spec.guard)[1]}
@@ -152,9 +158,11 @@ class Making(Staging):
         name = self.spec.generator.name
         _, inputs = self.plugin("generator", self.spec.generator)
         inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
-        return self.store.stage(
-            "model", inputs, lambda folder: self._generator().fit(data, self.context("generator", name, folder))
-        )
+
+        def fit(folder: Path) -> None:
+            self._generator().fit(data, self.context("generator", name, folder))
+
+        return self.store.stage("model", inputs, fit, helper=rank() > 0)
 
     def _denoiser(self, data: TrainingData, model: Path) -> Callable[[], Denoiser]:
         context = self.context("generator", self.spec.generator.name, model).under("denoiser")

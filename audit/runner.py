@@ -53,12 +53,9 @@ def run(
     """
     began, clock = datetime.now(UTC), time.perf_counter()
     progress = progress or Silent()
-    resolved, plugins = resolve(spec if isinstance(spec, AuditSpec) else make_spec(spec))
-    resolved = resolved.model_copy(update={"device": settle_device(resolved.device)})
-    root = Path(store) if store else default_store()
+    stages = _stages(spec, store, progress)
+    resolved, plugins = stages.spec, stages.plugins
     with RunFolder.open(out, resolved) as folder:
-        stages = Stages(resolved, plugins, Store(root, progress), progress)
-        stages.check_options()
         progress.message(f"cohort {resolved.cohort.name}")
         split, marks, cohort_key = stages.cohort()
         check_needs(split, list(plugins.values()))
@@ -116,6 +113,29 @@ def run(
         folder.write_report(write_html(record, gallery), "report.html")
         folder.write_record(record)
     return record
+
+
+def assist(spec: AuditSpec, *, store: Path | str | None = None) -> None:
+    """Help another process' ``run`` of the same spec to train its generator, and do nothing else.
+
+    For every process but the first that ``accelerate launch`` or ``torchrun`` started; they share one store.
+
+    Raises:
+        BadInputError: as ``run``.
+    """
+    stages = _stages(spec, store, Silent())
+    split, _, cohort_key = stages.cohort()
+    check_needs(split, list(stages.plugins.values()))
+    stages.train_along(split, cohort_key)
+
+
+def _stages(spec: AuditSpec | dict[str, object], store: Path | str | None, progress: Progress) -> Stages:
+    """The stages of ``spec``, resolved, with options that do not contradict each other."""
+    resolved, plugins = resolve(spec if isinstance(spec, AuditSpec) else make_spec(spec))
+    resolved = resolved.model_copy(update={"device": settle_device(resolved.device)})
+    stages = Stages(resolved, plugins, Store(Path(store) if store else default_store(), progress), progress)
+    stages.check_options()
+    return stages
 
 
 def _results(

@@ -37,13 +37,17 @@ class Store:
         self.root = root
         self.progress = progress
 
-    def stage(self, kind: str, inputs: dict[str, object], compute: Callable[[Path], None]) -> Path:
+    def stage(
+        self, kind: str, inputs: dict[str, object], compute: Callable[[Path], None], *, helper: bool = False
+    ) -> Path:
         """The folder of the stage that ``inputs`` determine, computed now if it is not there.
 
         Args:
             kind: what the stage is, e.g. ``samples``.
             inputs: everything the result depends on; JSON values.
             compute: fills the folder it is given; may find there what a killed run left.
+            helper: only take part in ``compute``, at the same time as the process that has the stage; what is returned
+                need not be there yet.
 
         Raises:
             BadInputError: if the store cannot be written (read-only, full).
@@ -54,6 +58,9 @@ class Store:
         partial = final.with_suffix(".partial")
         try:
             partial.mkdir(parents=True, exist_ok=True)
+            if helper:
+                compute(partial)
+                return final
             with self._locked(final):
                 if not (final / DONE).is_file():
                     partial.mkdir(exist_ok=True)

@@ -17,10 +17,14 @@ def audit(spec: AuditSpec, *, out: Path | None, store: Path | None, json: bool, 
     """
     from ..errors import BadInputError
     from ..outputs import run_path
-    from ..runner import run
+    from ..processes import rank
+    from ..runner import assist, run
     from .console import TerminalProgress
     from .tables import print_record
 
+    if rank():
+        assist(spec, store=store)
+        return
     command = shlex.join(["privbench", *sys.argv[1:]])
     try:
         record = run(spec, out=out, store=store, progress=TerminalProgress(quiet=quiet), command=command)
