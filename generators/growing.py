@@ -28,6 +28,7 @@ class GrowingArray:
         self.part = path.with_name(f"{path.name}.part")
         self.shape, self.kind = shape, np.dtype(kind)
         self.rows = rows
+        path.parent.mkdir(parents=True, exist_ok=True)
         self.file = self.part.open("r+b" if rows else "w+b")
         self._header()
         self.file.truncate(self.file.tell() + rows * self.kind.itemsize * int(np.prod(shape)))
