@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .audit.context import Auxiliary, Context
     from .audit.errors import AccessError, BadInputError, InvalidError, SkippedError
+    from .audit.persist import fingerprint
     from .audit.plugin import attack, cohort, generator, guard, metric, report
     from .audit.record import (
         AuditRecord,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _HOME = {
     "audit.context": ("Auxiliary", "Context"),
     "audit.errors": ("AccessError", "BadInputError", "InvalidError", "SkippedError"),
+    "audit.persist": ("fingerprint",),
     "audit.plugin": ("attack", "cohort", "generator", "guard", "metric", "report"),
     "audit.record": (
         "AuditRecord",
@@ -98,6 +100,7 @@ __all__ = [
     "Verdict",
     "attack",
     "cohort",
+    "fingerprint",
     "generator",
     "guard",
     "metric",

@@ -10,6 +10,7 @@ from .cohorts import check_cohort, cohort_checks
 from .conformance import Check, ConformanceError, Failure
 from .denoisers import Memorizer
 from .generators import check_generator, generator_checks
+from .guards import check_guard, guard_checks
 from .metrics import check_metric, metric_checks
 from .thresholds import check_tpr_at_fpr, tpr_at_fpr_checks
 from .worlds import World, release
@@ -24,10 +25,12 @@ __all__ = [
     "check_attack",
     "check_cohort",
     "check_generator",
+    "check_guard",
     "check_metric",
     "check_tpr_at_fpr",
     "cohort_checks",
     "generator_checks",
+    "guard_checks",
     "metric_checks",
     "release",
     "tpr_at_fpr_checks",

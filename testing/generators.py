@@ -13,7 +13,8 @@ import numpy as np
 from ..audit.context import Context, Step
 from ..audit.contract import check_samples
 from ..audit.errors import BadInputError, InvalidError, SkippedError
-from ..audit.plugin import Generator
+from ..audit.plugin import Chooses, Declares, Generator
+from ..audit.record import Declaration
 from ..audit.target import Access
 from ..audit.types import ImageSet, Split, TrainingData
 from .attack_contract import require_facts
@@ -76,6 +77,10 @@ def generator_checks(
         "takes one patient": partial(_takes_few, bench, 1),
         "takes three patients": partial(_takes_few, bench, 3),
     }
+    if hasattr(generator, "trains_on"):
+        checks["trains on members"] = partial(_chooses_members, bench)
+    if hasattr(generator, "declare"):
+        checks["states the same of itself twice, and names nobody"] = partial(_declares, bench)
     if facts.access >= Access.DENOISER:
         for name, check in (
             ("states its noise schedule", states_its_schedule),
@@ -319,6 +324,41 @@ def _takes_few(bench: Bench, patients: int) -> None:
         seen = f"with {patients} member patients it raised {type(error).__name__}: {error}".split("\n", 1)[0]
         raise UnmetError(seen, "work, or raise BadInputError with what is missing") from error
     _require_samples(images, data)
+
+
+def _chooses_members(bench: Bench) -> None:
+    first, second = (
+        cast("Chooses", bench.build()).trains_on(bench.data.members, bench.context(Path()).under("trains on"))
+        for _ in range(2)
+    )
+    require(
+        np.array_equal(first, second),
+        "trains_on gave other patients the second time",
+        "draw from context.rng, and sort what has no order",
+    )
+    strangers = set(first.tolist()) - set(bench.data.members.patient.tolist())
+    require(
+        len(first) and not strangers,
+        f"trains_on gave {len(first)} patients, {len(strangers)} of whom are no members",
+        "return names from members.patient, at least one",
+    )
+
+
+def _declares(bench: Bench) -> None:
+    images = bench.sampled(bench.model, FEW)
+    first, second = (
+        cast("Declares", bench.build()).declare(
+            images, bench.data, bench.model, bench.context(bench.model).under("declare")
+        )
+        for _ in range(2)
+    )
+    require(
+        isinstance(first, Declaration), f"declare returned {type(first).__name__}", "return a privbench.Declaration"
+    )
+    require(first == second, "declare said two things of one release", "derive it from the model and the samples alone")
+    text = first.model_dump_json()
+    named = [patient for patient in np.unique(bench.data.members.patient).tolist() if patient in text]
+    require(not named, f"it names {len(named)} members", "say counts and hashes, never names")
 
 
 def _on_denoiser(bench: Bench, check: Callable[..., None]) -> None:

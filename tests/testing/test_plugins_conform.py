@@ -15,7 +15,7 @@ from PIL import Image
 from privbench.audit import registry
 from privbench.audit.catalogue import available
 from privbench.audit.context import Context
-from privbench.testing import World, check_attack, check_cohort, check_generator, check_metric
+from privbench.testing import World, check_attack, check_cohort, check_generator, check_guard, check_metric
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
@@ -34,6 +34,7 @@ GENERATORS = {
     "dfgm": TINY | {"shared_steps": 3, "blends": 1},
     "dp-ldm": TINY | {"public_steps": 3},
 }
+GUARDS = {"min-distance": {"tau": 0.04}}
 METRICS = {
     "fid": {},
     "frechet": {"resamples": 20},
@@ -85,6 +86,11 @@ def test_a_pipeline_of_diffusers_keeps_the_contract(tmp_path):
     check_generator(generator, path=tmp_path, sampling_steps=2)
 
 
+@pytest.mark.parametrize("name", GUARDS)
+def test_a_guard_keeps_the_contract(name):
+    check_guard(built_in("guard", name), **GUARDS[name])
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_keeps_the_contract(name):
     check_metric(built_in("metric", name), **METRICS[name])
@@ -119,6 +125,7 @@ def test_no_built_in_is_forgotten():
     tested = {
         "attack": set(ATTACKS),
         "generator": {*GENERATORS, "folder", "diffusers"},
+        "guard": set(GUARDS),
         "metric": set(METRICS),
         "cohort": {"brain-sim", "nifti", "folder"},
     }
