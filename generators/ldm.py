@@ -35,7 +35,7 @@ from .records import Lesion, Told, moved, settle
 from .training import Plan, RateSchedule, draw_batch, forget, leave, take_up, train
 
 OVERFIT, OVERFIT_BATCH = Plan(steps=300, learning_rate=2e-3), 16
-NORMALISED_ON = 4096
+LOOKED_AT = 4096  # images, at most, from which an autoencoder starts and that normalise its latents
 DRAWN_AT_ONCE = 128
 
 
@@ -231,6 +231,8 @@ class Ldm:
                     latent_channels=self.latent_channels,
                 )
             ).to(context.device)
+        some = _tensor(members.take(np.sort(context.rng("normalise").permutation(len(members))[:LOOKED_AT])))
+        model.start(some.to(context.device))
 
         def loss(rng: torch.Generator) -> Tensor:
             chosen = members.take(draw_batch(len(members), self.batch, rng).numpy())
@@ -244,8 +246,7 @@ class Ldm:
             return model.loss(images.to(context.device), rng, None if weight is None else weight.to(context.device))
 
         train("autoencoder", model, loss, replace(self.plan, steps=self.autoencoder_steps, ema=0.0), context)
-        some = context.rng("normalise").permutation(len(members))[:NORMALISED_ON]
-        model.normalise(_tensor(members.take(np.sort(some))))
+        model.normalise(some)
         save_autoencoder(model, context.folder)
         return model
 
