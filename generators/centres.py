@@ -8,12 +8,21 @@ from torch import Tensor
 
 from ..audit.context import Context
 from ..audit.types import ImageSet
-from ..audit.whole import write_text_whole
 from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
 from .colours import describe, greys, painted
-from .diffusion import NoisePredictor, UNetShape, class_index, load_predictor, noise_loss, save_predictor
-from .training import Plan, draw_batch, train
-from .windows import Agreement, turned_windows
+from .devices import Precision
+from .diffusion import (
+    NoisePredictor,
+    Prediction,
+    Schedule,
+    UNetShape,
+    class_index,
+    load_predictor,
+    noise_loss,
+    save_predictor,
+)
+from .training import Plan, RateSchedule, draw_batch, leave, train
+from .windows import Agreement, own_backgrounds, turned_windows
 
 FACTOR = 4
 LABEL_DROP = 0.1
@@ -36,6 +45,11 @@ class Recipe:
         latent_channels: channels of the latents.
         blends: backgrounds that each foreground is blended into.
         ema: moving average of a U-Net's weights.
+        schedule: of the diffusion's noise.
+        prediction: what a U-Net puts out.
+        rate_schedule: what the learning rate does after its warm-up.
+        clip: largest gradient norm.
+        precision: of the arithmetic.
     """
 
     autoencoder_steps: int
@@ -48,6 +62,15 @@ class Recipe:
     latent_channels: int
     blends: int
     ema: float
+    schedule: Schedule
+    prediction: Prediction
+    rate_schedule: RateSchedule
+    clip: float
+    precision: Precision
+
+    def plan(self, steps: int, ema: float = 0.0) -> Plan:
+        """The plan of a training."""
+        return Plan(steps, self.learning_rate, ema, self.clip, self.rate_schedule, self.precision)
 
 
 def train_autoencoder(recipe: Recipe, images: Tensor, sketches: Tensor, masks: Tensor, context: Context) -> Autoencoder:
@@ -70,7 +93,7 @@ def train_autoencoder(recipe: Recipe, images: Tensor, sketches: Tensor, masks: T
         chosen = draw_batch(len(images), recipe.batch, rng)
         return model.loss(images[chosen].to(context.device), rng, weight[chosen].to(context.device))
 
-    train("autoencoder", model, loss, Plan(recipe.autoencoder_steps, recipe.learning_rate), context)
+    train("autoencoder", model, loss, recipe.plan(recipe.autoencoder_steps), context)
     model.normalise(images, sketches)
     save_autoencoder(model, context.folder)
     return model
@@ -100,6 +123,8 @@ def train_shared(
                 spatial=(agreed.side // FACTOR, agreed.side // FACTOR),
                 channels=recipe.channels,
                 classes=len(agreed.labels),
+                schedule=recipe.schedule,
+                prediction=recipe.prediction,
             )
         ).to(context.device)
 
@@ -108,7 +133,7 @@ def train_shared(
         planes = beside(behind[chosen], masks[chosen], agreed)
         return noise_loss(model, latents[chosen], unlabelled[chosen], planes, 0.0, rng, weight[chosen])
 
-    train("shared", model, loss, Plan(recipe.shared_steps, recipe.learning_rate, recipe.ema), context)
+    train("shared", model, loss, recipe.plan(recipe.shared_steps, recipe.ema), context)
     save_predictor(model, context.folder, "shared")
 
 
@@ -124,10 +149,11 @@ def train_center(
     """Train the model of one centre on its own members, in public backgrounds."""
     name, center = f"unet-{number}", agreed.centers[number]
     repeated = own.take(np.tile(np.arange(len(own)), recipe.blends))
-    windows = turned_windows(repeated, public, center, agreed, context.rng("blends", center))
+    backgrounds = own_backgrounds(public, center)
+    windows = turned_windows(repeated, public, backgrounds, agreed.side, context.rng("blends", center))
     found = greys(windows.image, windows.background, windows.mask, agreed.lesions)
     colours = describe(found, repeated.label, agreed.labels, agreed.lesions)
-    write_text_whole(context.folder / f"colours-{number}.json", colours.model_dump_json(indent=1))
+    leave(context.folder / f"colours-{number}.json", colours)
     behind = autoencoder.encode(painted(windows.background, windows.mask, found, agreed.lesions))
     latents = autoencoder.encode(windows.image) - behind
     weight = agreed.cells(windows.mask, FACTOR) + ELSEWHERE
@@ -139,7 +165,7 @@ def train_center(
         planes = beside(behind[chosen], windows.mask[chosen], agreed)
         return noise_loss(model, latents[chosen], classes[chosen], planes, LABEL_DROP, rng, weight[chosen])
 
-    train(name, model, loss, Plan(recipe.steps, recipe.learning_rate, recipe.ema), context)
+    train(name, model, loss, recipe.plan(recipe.steps, recipe.ema), context)
     save_predictor(model, context.folder, name)
 
 

@@ -1,36 +1,68 @@
 """Private tumours on public brains: one small conditional diffusion model a centre, which never leaves it."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..audit.context import Context
+from ..audit.context import Context, Step
 from ..audit.errors import BadInputError
 from ..audit.plugin import generator
+from ..audit.record import Crossing, Declaration
 from ..audit.target import Access, Queries
-from ..audit.types import ImageSet, TrainingData
-from ..audit.whole import write_text_whole
+from ..audit.types import ImageSet, Names, TrainingData, concatenate
 from .autoencoder import Autoencoder, load_autoencoder
+from .border import came_in, went_out
 from .centres import Recipe, beside, sketched, train_autoencoder, train_center, train_shared
-from .colours import Colours, painted
+from .choices import backgrounds_for, conditions_for
+from .colours import Colours, painted, regreyed
+from .controls import SITES, Wish
+from .devices import Precision
 from .diffusion import (
     LatentDenoiser,
+    Prediction,
+    Sampler,
+    Schedule,
     alphas_cumprod,
     class_index,
     draw_latents,
     load_predictor,
 )
+from .few_shot import few_shot, refuse_lone, trained
 from .foreground import paste
 from .procedural import drawn_windows
 from .real import neutral_names, spread
-from .training import forget
-from .windows import Agreement, agree, candidate_windows, centers_of, lesions_of, public_of, turned_windows
+from .training import RateSchedule, forget, leave, take_up
+from .windows import (
+    FADED,
+    Agreement,
+    agree,
+    candidate_windows,
+    centers_of,
+    own_backgrounds,
+    public_of,
+    side_for,
+    turned_windows,
+)
 
 DRAWN = 1024
+Share = Annotated[float, Field(gt=0, le=0.5)]
+NOTES = tuple(
+    " ".join(lines.split())
+    for lines in (
+        "decentralised: each centre trained on patients of its own alone, and its model and colours never leave it",
+        """attacks on the denoiser ask a centre's model, which is not released; what they find beyond what the samples
+        reveal, only somebody inside the centre would learn""",
+        f"""from {FADED} pixels beyond its mask on, a sample equals its public background to the bit (tolerance 0): what
+        is private lies in and next to the mask""",
+        """a sample's mask is a member's, turned, scaled by up to 15% or to the size asked for, and bent; who that is,
+        the audit knows and the release does not say""",
+    )
+)
 
 
 @generator(
@@ -57,19 +89,29 @@ DRAWN = 1024
 class Dfgm:
     """Decentralized few-shot generation: private tumour foregrounds on public healthy backgrounds, a model per centre.
 
-    Each centre cuts the lesions of its members out with a margin, harmonises them with public healthy images, blends
-    them in at places inside the brain, and trains a latent diffusion model on these blends, conditioned on background,
-    mask and label. Only samples leave the centre. What is diffused is a window on the lesion; the rest of a sample is
-    its public background to the bit. The window starts as a sketch, the background with each part of the lesion in one
-    grey drawn from the centre's own distribution, and the model adds what the sketch lacks: a short training then gives
-    lesions of the right contrast, where diffusing the whole lesion gives grain. Autoencoder and the centres' common
-    starting point learn from public images with lesions that a procedure draws, so they reveal nothing. A sample's mask
-    is a turned member's mask: ``source`` names that patient.
+    After Shi & Wang 2025. Each centre trains alone, on few patients of its own: it cuts their lesions out with margin,
+    turns and bends them, harmonises them with public healthy images, blends them in at places inside the brain, and
+    trains a latent diffusion model on these blends, conditioned on background, mask and label. Only samples leave the
+    centre; what crossed each centre's border stands in the record. The members it did not choose leave the audit.
+
+    What is diffused is a window on the lesion. Around it a sample is its public background, to the bit: from 4 pixels
+    beyond the mask on, the tolerance is 0. The window starts as a sketch, the background with each part of the lesion
+    in one grey drawn from the centre's own distribution, and the model adds what the sketch lacks: a short training
+    then gives lesions of the right contrast, where diffusing the whole lesion gives grain. Autoencoder and the centres'
+    common starting point learn from public images with lesions that a procedure draws, so they reveal nothing. A
+    sample's mask is a member's, turned, scaled and bent: ``source`` names that patient.
+
+    The last six options say what to show; none of them changes the training. In Python, one fitted model serves them
+    all: ``Dfgm(site="left", label=1).sample(8, data, model, context)``.
     """
 
     def __init__(
         self,
         *,
+        patients: Annotated[
+            Annotated[int, Field(ge=2)] | Literal["all"],
+            Field(description="patients that each centre trains on, chosen at random, as many of each label; or all"),
+        ] = 16,
         autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 60,
         shared_steps: Annotated[
             int, Field(ge=1, le=1_000_000, description="steps on public images before the centres part")
@@ -77,6 +119,10 @@ class Dfgm:
         steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 150,
         batch: Annotated[int, Field(ge=1, le=1024, description="windows in a step")] = 24,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of all models")] = 2e-3,
+        rate_schedule: Annotated[RateSchedule, Field(description="the learning rate after its warm-up")] = "cosine",
+        clip: Annotated[float, Field(ge=0, description="largest gradient norm; 0: any")] = 1.0,
+        ema: Annotated[float, Field(ge=0, lt=1, description="moving average of a U-Net's weights; 0: none")] = 0.99,
+        precision: Annotated[Precision, Field(description="of the training; auto: mixed on a GPU")] = "auto",
         channels: Annotated[
             int, Field(ge=16, le=512, multiple_of=16, description="width of a U-Net's first level")
         ] = 32,
@@ -96,8 +142,29 @@ class Dfgm:
                 description="window on the lesion in pixels; None: 5/8 of the image's side",
             ),
         ] = None,
-        sampling_steps: Annotated[int, Field(ge=1, le=1000, description="DDIM steps of a sample")] = 25,
-        ema: Annotated[float, Field(ge=0, lt=1, description="moving average of a U-Net's weights; 0: none")] = 0.99,
+        schedule: Annotated[Schedule, Field(description="how noise grows")] = "linear",
+        prediction: Annotated[Prediction, Field(description="what the U-Nets put out: velocity or noise")] = "v",
+        sampler: Annotated[Sampler, Field(description="how samples are denoised")] = "ddim",
+        sampling_steps: Annotated[int, Field(ge=1, le=1000, description="denoising steps of a sample")] = 25,
+        sampling_batch: Annotated[int, Field(ge=1, le=4096, description="windows denoised at once")] = 128,
+        site: Annotated[
+            str | None,
+            Field(
+                pattern=f"^{SITES}$",
+                description="where the lesion's centre of mass lies in the image as shown: left, right, top, bottom, "
+                "top-left, ... or y,x such as 0.4,0.6 from 0,0 (top left) to 1,1, within 0.05; None: anywhere",
+            ),
+        ] = None,
+        area_min: Annotated[Share | None, Field(description="least share of the image that a lesion covers")] = None,
+        area_max: Annotated[Share | None, Field(description="largest share of the image that a lesion covers")] = None,
+        label: Annotated[int | None, Field(description="grade of every sample; None: as the members")] = None,
+        center: Annotated[
+            str | None, Field(description="centre whose lesions, colours and model are used; None: each in turn")
+        ] = None,
+        background: Annotated[
+            int | str | None,
+            Field(description="public image, by number, or the centre whose are used; None: the sample's own centre's"),
+        ] = None,
     ) -> None:
         self.recipe = Recipe(
             autoencoder_steps=autoencoder_steps,
@@ -110,19 +177,45 @@ class Dfgm:
             latent_channels=latent_channels,
             blends=blends,
             ema=ema,
+            schedule=schedule,
+            prediction=prediction,
+            rate_schedule=rate_schedule,
+            clip=clip,
+            precision=precision,
         )
+        if area_min is not None and area_max is not None and area_min > area_max:
+            raise BadInputError(
+                f"generator 'dfgm': area_min={area_min} is more than area_max={area_max}\nexchange them"
+            )
+        self.patients = patients
         self.side = side
+        self.sampler = sampler
         self.sampling_steps = sampling_steps
+        self.sampling_batch = sampling_batch
+        self.wish = Wish(site, area_min, area_max)
+        self.label, self.center, self.background = label, center, background
+
+    def trains_on(self, members: ImageSet, context: Context) -> Names:
+        """The patients with a lesion that the centres choose, each for itself.
+
+        Raises:
+            BadInputError: without lesions, or if a centre has one patient only.
+        """
+        chosen = few_shot(members, self.patients, context.seed)
+        refuse_lone(trained(members, chosen), "dfgm")
+        return chosen
 
     def fit(self, data: TrainingData, context: Context) -> None:
         """Train the public autoencoder, then one model per centre; finished parts are taken up.
 
         Raises:
-            BadInputError: without public images, masks or lesions, or if the images are no 2-D images of 16 pixels.
+            BadInputError: without public images, masks or lesions, if a centre has one patient only, if the images are
+                no 2-D images of 16 pixels, or if no sample could be what the options ask for.
         """
-        recipe = self.recipe
-        public, lesions = public_of(data), lesions_of(data.members)
-        agreed = agree(data.members.take(lesions), self.side)
+        recipe, public, own = self.recipe, public_of(data), self._own(data, context)
+        agreed = agree(own, side_for(own, self.side))
+        for center in np.unique(centers_of(conditions_for(own, self.label, self.center, self.wish, agreed.side))):
+            backgrounds_for(public, self.background, str(center))
         drawn = drawn_windows(public, agreed.side, agreed.reach, agreed.lesions, DRAWN, context.rng("drawn"))
         images, backgrounds, masks = (torch.from_numpy(part) for part in drawn)
         sketches = sketched(images, backgrounds, masks, agreed)
@@ -130,53 +223,46 @@ class Dfgm:
         train_shared(recipe, autoencoder, images, sketches, masks, agreed, context)
         for number, center in enumerate(agreed.centers):
             if not (context.folder / f"unet-{number}.safetensors").exists():
-                own = data.members.take(lesions[centers_of(data.members)[lesions] == center])
-                train_center(recipe, number, own, public, autoencoder, agreed, context)
-        write_text_whole(context.folder / "agreement.json", agreed.model_dump_json(indent=1))
+                train_center(recipe, number, own.take(centers_of(own) == center), public, autoencoder, agreed, context)
+        leave(context.folder / "agreement.json", agreed)
         for name in ("autoencoder", "shared", *(f"unet-{number}" for number in range(len(agreed.centers)))):
             forget(name, context)
 
     def sample(self, n: int | None, data: TrainingData, model: Path, context: Context) -> ImageSet:
-        """``n`` images with a lesion each (None: one per member image), spread over the member patients."""
-        public, lesions = public_of(data), lesions_of(data.members)
+        """``n`` images with a lesion each, as many from every centre; None: one for each image that was trained on.
+
+        A centre's samples depend on its own members only. ``center`` is the centre that made a sample.
+
+        Raises:
+            BadInputError: if no lesion finds a place that is as the options ask for.
+        """
+        public, own = public_of(data), self._own(data, context)
         agreed, autoencoder = _load(model, context)
-        wanted = len(data.members) if n is None else n
-        conditions = data.members.take(
-            lesions[spread(data.members.patient[lesions], wanted, context.rng("conditions"))]
-        )
-        pixels = np.empty((wanted, *conditions.pixels.shape[1:]), np.float32)
-        mask = np.zeros((wanted, *conditions.spatial), np.uint8)
-        with context.progress.task("sampling", wanted) as step:
-            for number, center in enumerate(agreed.centers):
-                rows = np.flatnonzero(centers_of(conditions) == center)
-                if not len(rows):
-                    continue
-                own = conditions.take(rows)
-                windows = turned_windows(own, public, center, agreed, context.rng("places", center))
-                text = (model / f"colours-{number}.json").read_text("utf-8")
-                colours = Colours.model_validate_json(text).draw(own.label, len(own), context.rng("colours", center))
-                sketches = painted(windows.background, windows.mask, colours, agreed.lesions)
-                behind = autoencoder.encode(sketches)
-                change = draw_latents(
-                    load_predictor(model, f"unet-{number}", context),
-                    class_index(own.label, len(own), agreed.labels),
-                    beside(behind, windows.mask, agreed),
-                    self.sampling_steps,
-                    context.torch_rng("noise", center),
-                    step,
-                )
-                decoded = autoencoder.decode(behind + change).numpy()
-                for row, at, image, lesion in zip(rows, windows.places, windows.backgrounds, decoded, strict=True):
-                    pixels[row] = paste(lesion, at.alpha, at.corner, np.asarray(public.pixels[image]))
-                    mask[row] = at.mask_in(mask.shape[1:])
-        return ImageSet(
-            pixels=pixels,
-            patient=neutral_names(wanted),
-            label=conditions.label,
-            mask=mask,
-            center=conditions.center,
-            source=conditions.patient,
-        )
+        conditions = conditions_for(own, self.label, self.center, self.wish, agreed.side)
+        centers = centers_of(conditions)
+        names, images = np.unique(centers, return_counts=True)
+        wanted = images if n is None else np.array([len(part) for part in np.array_split(np.arange(n), len(names))])
+        made: list[ImageSet] = []
+        with context.progress.task("sampling", int(wanted.sum())) as step:
+            for center, count in zip(names[wanted > 0].tolist(), wanted[wanted > 0].tolist(), strict=True):
+                mine = conditions.take(centers == center)
+                mine = mine.take(spread(mine.patient, count, context.rng("conditions", center)))
+                made.append(self._made(mine, center, public, agreed, autoencoder, model, context, step))
+        turn = np.concatenate([np.arange(len(part)) for part in made])
+        samples = concatenate(*made).take(np.argsort(turn, kind="stable"))  # every centre's first, then the second, ...
+        return replace(samples, patient=neutral_names(len(samples)))
+
+    def declare(self, samples: ImageSet, data: TrainingData, model: Path, context: Context) -> Declaration:
+        """What crossed each centre's border, and what to keep in mind when reading the attacks."""
+        public, own = public_of(data), self._own(data, context)
+        agreed = take_up(model / "agreement.json", Agreement)
+        crossings: list[Crossing] = []
+        for center in agreed.centers:
+            mine = own.take(centers_of(own) == center)
+            blended = np.union1d(own_backgrounds(public, center), backgrounds_for(public, self.background, center))
+            crossings += came_in(center, public, blended, model)
+            crossings += went_out(center, mine, samples, agreed)
+        return Declaration(crossings=tuple(crossings), notes=NOTES)
 
     def denoiser(self, data: TrainingData, model: Path, context: Context) -> LatentDenoiser:
         """The noise predictors behind one door: a query goes to its centre's, an unknown centre's to the first.
@@ -193,7 +279,7 @@ class Dfgm:
                     "generator 'dfgm': its denoiser needs the lesion masks of the images it is asked about\n"
                     "choose a cohort with masks"
                 )
-            windows = candidate_windows(images, public, agreed, context)
+            windows = candidate_windows(images, public, agreed.side, context)
             number = [agreed.centers.index(c) if c in agreed.centers else 0 for c in centers_of(images).tolist()]
             behind = autoencoder.encode(sketched(windows.image, windows.background, windows.mask, agreed))
             return Queries(
@@ -214,9 +300,49 @@ class Dfgm:
                 noise[rows] = unets[which].noise(*inputs).to(noise)
             return noise
 
-        return LatentDenoiser(encode, predict, alphas_cumprod())
+        return LatentDenoiser(encode, predict, alphas_cumprod(unets[0].shape.schedule))
+
+    def _own(self, data: TrainingData, context: Context) -> ImageSet:
+        """The images that are trained on."""
+        return trained(data.members, self.trains_on(data.members, context))
+
+    def _made(
+        self,
+        conditions: ImageSet,
+        center: str,
+        public: ImageSet,
+        agreed: Agreement,
+        autoencoder: Autoencoder,
+        model: Path,
+        context: Context,
+        step: Step,
+    ) -> ImageSet:
+        """One sample of ``center`` for each of its images ``conditions``."""
+        number, label = agreed.centers.index(center), conditions.label
+        backgrounds = backgrounds_for(public, self.background, center)
+        rng = context.rng("places", center)
+        windows = turned_windows(conditions, public, backgrounds, agreed.side, rng, self.wish)
+        colours = take_up(model / f"colours-{number}.json", Colours)
+        drawn = colours.draw(label, len(conditions), context.rng("colours", center))
+        sketches = painted(windows.background, windows.mask, drawn, agreed.lesions)
+        behind = autoencoder.encode(sketches)
+        change = draw_latents(
+            load_predictor(model, f"unet-{number}", context),
+            class_index(label, len(conditions), agreed.labels),
+            beside(behind, windows.mask, agreed),
+            self.sampling_steps,
+            context.torch_rng("noise", center),
+            step,
+            self.sampling_batch,
+            sampler=self.sampler,
+        )
+        pixels, mask = np.empty_like(conditions.pixels), np.zeros((len(conditions), *conditions.spatial), np.uint8)
+        lesions = regreyed(autoencoder.decode(behind + change), sketches, windows.mask, agreed.lesions).numpy()
+        for row, (at, image, lesion) in enumerate(zip(windows.places, windows.backgrounds, lesions, strict=True)):
+            pixels[row] = paste(lesion, at.alpha, at.corner, np.asarray(public.pixels[image]))
+            mask[row] = at.mask_in(mask.shape[1:])
+        return replace(conditions, pixels=pixels, mask=mask, visit=None, source=conditions.patient)
 
 
 def _load(model: Path, context: Context) -> tuple[Agreement, Autoencoder]:
-    agreed = Agreement.model_validate_json((model / "agreement.json").read_text("utf-8"))
-    return agreed, load_autoencoder(model, context.device)
+    return take_up(model / "agreement.json", Agreement), load_autoencoder(model, context.device)

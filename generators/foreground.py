@@ -13,6 +13,8 @@ from ..audit.types import Masks, Pixels
 MARGIN, EDGE, RING = 1.0, 2.0, 4.0
 TISSUE = 0.15
 TURNED_SCALE = (0.85, 1.15)
+BENT, BENT_SMOOTH = 0.1, 5.0  # how far a lesion is bent, as a share of its radius, and over how many pixels
+TRUST = 0.5  # in the ring's brightness: half of what rings differ by is anatomy, not the receive field
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,30 +99,55 @@ def cut(pixels: Pixels, mask: Masks, side: int) -> Foreground:
     return Foreground(window(pixels, corner, side), window(mask, corner, side), window(tissue_of(pixels), corner, side))
 
 
-def turned(foreground: Foreground, reach: float, rng: np.random.Generator) -> Foreground:
-    """The lesion at a random angle, perhaps mirrored, a little larger or smaller, but within ``reach`` pixels."""
+def turned(
+    foreground: Foreground, reach: float, rng: np.random.Generator, area: tuple[float, float] | None = None
+) -> Foreground:
+    """The lesion at a random angle, perhaps mirrored, a little larger or smaller and bent, but within ``reach`` pixels.
+
+    Values are interpolated by cubic splines: linear ones would mix a small dark core with the bright rim around it.
+
+    Args:
+        foreground: what to turn.
+        reach: how far the lesion may extend from the middle of the window, in pixels.
+        rng: where randomness comes from.
+        area: fewest and most pixels that the lesion should cover, or None; ``reach`` comes first.
+    """
     side = foreground.mask.shape[0]
     angle = rng.uniform(0, 2 * np.pi)
     scale = rng.uniform(*TURNED_SCALE)
+    covered = max(int((foreground.mask > 0).sum()), 1)
+    if area is not None and not area[0] <= covered * scale**2 <= area[1]:
+        scale = float(np.sqrt(rng.uniform(*area) / covered))
     scale = min(scale, reach / max(radius(foreground.mask), 1.0))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
     turn[:, 1] *= rng.choice((-1.0, 1.0))
-    offset = (side - 1) / 2 * (1 - turn.sum(1))
+    bend = ndimage.gaussian_filter(rng.standard_normal((2, side, side)), (0, BENT_SMOOTH, BENT_SMOOTH), mode="wrap")
+    bend *= BENT * radius(foreground.mask) / bend.std()
+    grid = np.mgrid[:side, :side] - (side - 1) / 2
+    at = np.tensordot(turn, grid, 1) + bend + (side - 1) / 2
 
     def moved(array: NDArray[Any], order: int) -> NDArray[Any]:
-        return np.asarray(ndimage.affine_transform(array, turn, offset, order=order, mode="nearest"))
+        return np.asarray(ndimage.map_coordinates(array.astype(np.float32), at, order=order, mode="nearest"))
 
+    classes = np.unique(foreground.mask)
+    shares = np.stack([moved(foreground.mask == k, 1) for k in classes])  # smoother borders than the nearest pixel's
     return Foreground(
-        np.stack([moved(channel, 1) for channel in foreground.pixels]),
-        moved(foreground.mask, 0),
-        moved(foreground.tissue.astype(np.uint8), 0) > 0,
+        np.stack([moved(channel, 3) for channel in foreground.pixels]),
+        classes[shares.argmax(0)],
+        moved(foreground.tissue, 1) > 0.5,
     )
 
 
-def place(mask: Masks, image: Pixels, rng: np.random.Generator) -> Place:
+def place(mask: Masks, image: Pixels, rng: np.random.Generator, allowed: NDArray[np.bool_] | None = None) -> Place:
     """A random place in the brain of ``image`` where the lesion of ``mask`` lies on tissue.
 
     Where it fits nowhere, the place where least of it leaves the tissue, and the mask without that part.
+
+    Args:
+        mask: ``(side, side)`` lesion classes.
+        image: ``(channels, h, w)`` the background.
+        rng: where randomness comes from.
+        allowed: ``(h, w)`` where the lesion's centre of mass may lie, or None for anywhere.
     """
     side = mask.shape[0]
     tissue = tissue_of(image)
@@ -135,6 +162,11 @@ def place(mask: Masks, image: Pixels, rng: np.random.Generator) -> Place:
     # How many lesion pixels lie off the tissue, for every corner at once: a correlation.
     spectrum = np.fft.rfft2(outside) * np.conj(np.fft.rfft2(lesion, size))
     off = np.rint(np.fft.irfft2(spectrum, size))[: h + side, : w + side]
+    if allowed is not None:
+        middle = centre_of(lesion)
+        there = np.zeros(size, bool)
+        there[side : side + h, side : side + w] = allowed
+        off[~there[middle[0] :, middle[1] :][: h + side, : w + side]] = np.inf
     y, x = rng.choice(np.argwhere(off == off.min()))
     corner = (int(y) - side, int(x) - side)
     inside = window(tissue, corner, side)
@@ -142,18 +174,26 @@ def place(mask: Masks, image: Pixels, rng: np.random.Generator) -> Place:
     return Place(corner, window(image, corner, side), inside, kept, feather(kept, MARGIN, EDGE) * inside)
 
 
-def blend(foreground: Foreground, at: Place) -> Pixels:
-    """The window of ``at`` with the lesion blended in, its intensities harmonised to the tissue around it.
+def centre_of(mask: NDArray[Any]) -> tuple[int, int]:
+    """The pixel nearest to a lesion's centre of mass."""
+    y, x = np.rint(np.argwhere(mask).mean(0)).astype(int).tolist()
+    return y, x
 
-    Mean and standard deviation of the ring around the lesion are matched, channel by channel.
+
+def blend(foreground: Foreground, at: Place) -> Pixels:
+    """The window of ``at`` with the lesion blended in, its brightness harmonised to the tissue around it.
+
+    Channel by channel the lesion is multiplied by the ratio of the rings' means around it, there and here, to the
+    power ``TRUST``: what a receive field does to tissue it does to a lesion, but two rings also differ by anatomy.
+    Matching means and deviations in full brightened dark cores by a tenth of the range of greys and spread the greys
+    of lesions half as wide again as they are.
     """
     near = feather(foreground.mask, MARGIN + RING, 0.0) > 0
     ring = near & ~(feather(foreground.mask, MARGIN, 0.0) > 0)
     source, target = ring & foreground.tissue, ring & at.tissue
     harmonised = foreground.pixels
     if source.sum() >= 8 and target.sum() >= 8:
-        there, here = foreground.pixels[:, source], at.background[:, target]
-        gain = np.clip(here.std(1) / np.maximum(there.std(1), 1e-3), 0.67, 1.5)
-        lift = here.mean(1) - gain * there.mean(1)
-        harmonised = gain[:, None, None] * foreground.pixels + lift[:, None, None]
+        there, here = foreground.pixels[:, source].mean(1), at.background[:, target].mean(1)
+        gain = np.clip(here / np.maximum(there, 1e-3), 0.5, 2.0) ** TRUST
+        harmonised = gain[:, None, None] * foreground.pixels
     return over(np.clip(harmonised, 0.0, 1.0).astype(np.float32), at.background, at.alpha)

@@ -12,9 +12,12 @@ from ..audit.context import Context
 from ..audit.errors import BadInputError
 from ..audit.record import Model
 from ..audit.types import ImageSet, Index, Names, Pixels, TrainingData
-from .foreground import EDGE, MARGIN, Place, blend, cut, place, turned
+from .controls import ANYTHING, Wish
+from .foreground import EDGE, MARGIN, Foreground, Place, blend, cut, place, turned
 
 OWN_CLASSES = 4
+TRIES = 60
+FADED = round(MARGIN + EDGE + 1)  # pixels from a mask on which a window equals its background
 
 
 class Agreement(Model):
@@ -35,7 +38,7 @@ class Agreement(Model):
     @property
     def reach(self) -> float:
         """How far from its middle a lesion in a window may extend, in pixels."""
-        return self.side / 2 - MARGIN - EDGE
+        return reach_of(self.side)
 
     def cells(self, mask: Tensor, factor: int) -> Tensor:
         """``(n, 1, side / factor, side / factor)``, 1 where a latent covers some lesion."""
@@ -71,22 +74,27 @@ class Windows:
     backgrounds: Index
 
 
-def agree(members: ImageSet, side: int | None) -> Agreement:
-    """What the centres of ``members`` agree on; ``side`` None is 5/8 of the image's longer side.
+def side_for(images: ImageSet, side: int | None) -> int:
+    """Pixels along a window on the lesions of ``images``; ``side`` None is 5/8 of the image's longer side.
 
     Raises:
         BadInputError: if the images are no 2-D images of at least 16 pixels.
     """
-    if len(members.spatial) != 2 or min(members.spatial) < 16:
+    if len(images.spatial) != 2 or min(images.spatial) < 16:
         raise BadInputError(
-            f"generator 'dfgm': images are {'x'.join(map(str, members.spatial))}\n"
+            f"blending tumours: images are {'x'.join(map(str, images.spatial))}\n"
             "it takes 2-D images of at least 16 pixels; set the cohort's option size"
         )
+    return side or -(-max(images.spatial) * 5 // 64) * 8
+
+
+def agree(members: ImageSet, side: int) -> Agreement:
+    """What the centres of ``members`` agree on: which labels and lesion classes occur at any of them."""
     assert members.mask is not None
     lesions = np.unique(members.mask)
     lesions = lesions[lesions > 0]
     return Agreement(
-        side=side or -(-max(members.spatial) * 5 // 64) * 8,
+        side=side,
         centers=tuple(np.unique(centers_of(members)).tolist()),
         labels=() if members.label is None else tuple(np.unique(members.label).tolist()),
         lesions=tuple(lesions.tolist()) if len(lesions) <= OWN_CLASSES else (),
@@ -102,12 +110,12 @@ def public_of(data: TrainingData) -> ImageSet:
     public, shape = data.public, (data.members.channels, *data.members.spatial)
     if public is None or len(public) == 0:
         raise BadInputError(
-            "generator 'dfgm': the cohort has no public images to blend tumours into\n"
+            "blending tumours: the cohort has no public images to blend them into\n"
             "mark healthy patients as split=public in metadata.csv, or choose another generator, e.g. ldm"
         )
     if (public.channels, *public.spatial) != shape:
         raise BadInputError(
-            f"generator 'dfgm': public images are {(public.channels, *public.spatial)}, members' are {shape}\n"
+            f"blending tumours: public images are {(public.channels, *public.spatial)}, members' are {shape}\n"
             "give both the same size and channels"
         )
     return public
@@ -124,7 +132,7 @@ def lesions_of(members: ImageSet) -> Index:
     if not shown.any():
         missing = "there are no masks" if mask is None else "every mask is empty"
         raise BadInputError(
-            f"generator 'dfgm': no member image shows a lesion, {missing}\n"
+            f"blending tumours: no member image shows a lesion, {missing}\n"
             "choose a cohort with lesion masks, or another generator, e.g. ldm"
         )
     return np.flatnonzero(shown)
@@ -142,33 +150,63 @@ def own_backgrounds(public: ImageSet, center: str) -> Index:
 
 
 def turned_windows(
-    images: ImageSet, public: ImageSet, center: str, agreed: Agreement, rng: np.random.Generator
+    images: ImageSet, public: ImageSet, backgrounds: Index, side: int, rng: np.random.Generator, wish: Wish = ANYTHING
 ) -> Windows:
-    """The lesion of each image, turned at random, at a random place of a random background of ``center``."""
-    backgrounds = own_backgrounds(public, center)
-    return _stacked([_window(image, public, backgrounds, agreed, rng, turn=True) for image in images.batches(1)])
+    """The lesion of each image, turned at random, at a random place of a random one of some public images.
+
+    Args:
+        images: with lesions.
+        public: healthy images.
+        backgrounds: positions of those to blend into.
+        side: pixels along a window.
+        rng: where randomness comes from.
+        wish: where the lesions should lie, and how large they should be.
+
+    Raises:
+        BadInputError: if a lesion finds no place that is as wished.
+    """
+    return _stacked([_wished(image, public, backgrounds, side, rng, wish) for image in images.batches(1)])
 
 
-def candidate_windows(images: ImageSet, public: ImageSet, agreed: Agreement, context: Context) -> Windows:
+def candidate_windows(images: ImageSet, public: ImageSet, side: int, context: Context) -> Windows:
     """The lesion of each image as it is, at a place that depends on nothing but the image and the audit's seed."""
     made = []
     for image, center in zip(images.batches(1), centers_of(images).tolist(), strict=True):
         seed = f"{zlib.crc32(np.ascontiguousarray(image.pixels).tobytes()):08x}"
-        backgrounds = own_backgrounds(public, center)
-        made.append(_window(image, public, backgrounds, agreed, context.rng("candidate", seed), turn=False))
+        rng = context.rng("candidate", seed)
+        behind = int(rng.choice(own_backgrounds(public, center)))
+        foreground = _foreground(image, side)
+        at = place(foreground.mask, np.asarray(public.pixels[behind]), rng)
+        made.append((blend(foreground, at), at, behind))
     return _stacked(made)
 
 
-def _window(
-    one: ImageSet, public: ImageSet, backgrounds: Index, agreed: Agreement, rng: np.random.Generator, *, turn: bool
+def reach_of(side: int) -> float:
+    """How far from its middle a lesion in a window of ``side`` pixels may extend, in pixels."""
+    return side / 2 - MARGIN - EDGE
+
+
+def _wished(
+    one: ImageSet, public: ImageSet, backgrounds: Index, side: int, rng: np.random.Generator, wish: Wish
 ) -> tuple[Pixels, Place, int]:
+    foreground = _foreground(one, side)
+    allowed = wish.allowed(one.spatial)
+    area = wish.area(one.spatial)
+    for _ in range(TRIES):
+        moved = turned(foreground, reach_of(side), rng, area)
+        behind = int(rng.choice(backgrounds))
+        at = place(moved.mask, np.asarray(public.pixels[behind]), rng, allowed)
+        if wish.granted(at.mask_in(one.spatial)):
+            return blend(moved, at), at, behind
+    raise BadInputError(
+        f"blending tumours: no place in the public images' brains for a lesion with {wish.told()}\n"
+        "ask for another site, a smaller area, or another background"
+    )
+
+
+def _foreground(one: ImageSet, side: int) -> Foreground:
     assert one.mask is not None
-    foreground = cut(np.asarray(one.pixels[0]), np.asarray(one.mask[0]), agreed.side)
-    if turn:
-        foreground = turned(foreground, agreed.reach, rng)
-    behind = int(rng.choice(backgrounds))
-    at = place(foreground.mask, np.asarray(public.pixels[behind]), rng)
-    return blend(foreground, at), at, behind
+    return cut(np.asarray(one.pixels[0]), np.asarray(one.mask[0]), side)
 
 
 def _stacked(made: list[tuple[Pixels, Place, int]]) -> Windows:

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from privbench.generators.colours import describe, greys, painted
+from privbench.generators.colours import describe, greys, painted, regreyed
 
 LESIONS = (1, 4)
 
@@ -17,7 +17,7 @@ def two_lesions():
     return images, backgrounds, masks
 
 
-def test_greys_are_told_relative_to_the_tissue_behind():
+def test_greys_are_told_relative_to_the_tissue_around():
     found = greys(*two_lesions(), LESIONS)
     np.testing.assert_allclose(found[:, :, 0], [[0.2, 0.4], [-0.2, np.nan]], atol=1e-6)
 
@@ -48,3 +48,23 @@ def test_a_class_that_no_lesion_of_a_label_shows_is_described_by_the_others():
     colours = describe(found, np.array([0, 1]), (0, 1), LESIONS)
     assert colours.mean[0][1] == (0.5,)
     assert describe(found[:1], None, (), LESIONS).mean == (((0.2,), (0.0,)),)
+
+
+def test_greys_that_go_together_are_drawn_together():
+    rng = np.random.default_rng(0)
+    shared = rng.normal(0, 0.1, (400, 1, 1))
+    found = np.array([[[0.2], [-0.1]]]) + shared + rng.normal(0, 0.02, (400, 2, 1))
+    colours = describe(found, None, (), LESIONS)
+    drawn = colours.draw(None, 4000, np.random.default_rng(1))[:, :, 0]
+    np.testing.assert_allclose(np.corrcoef(drawn.T), np.corrcoef(found[:, :, 0].T), atol=0.03)
+    few = describe(found[:3], None, (), LESIONS).draw(None, 4000, np.random.default_rng(1))[:, :, 0]
+    assert np.corrcoef(few.T)[0, 1] < 0.6, "three lesions say little of what goes together"
+
+
+def test_a_sample_has_the_greys_of_its_sketch():
+    images, backgrounds, masks = two_lesions()
+    sketches = painted(backgrounds, masks, greys(images, backgrounds, masks, LESIONS), LESIONS)
+    blurred = 0.7 * images + 0.3 * backgrounds + 0.01 * torch.randn(images.shape, generator=torch.Generator())
+    found = greys(regreyed(blurred, sketches, masks, LESIONS), backgrounds, masks, LESIONS)
+    np.testing.assert_allclose(found, greys(images, backgrounds, masks, LESIONS), atol=1e-6)
+    assert torch.equal(regreyed(blurred, sketches, masks, LESIONS)[:, 0][masks == 0], blurred[:, 0][masks == 0])

@@ -30,6 +30,7 @@ TINY = {"batch": 4, "channels": 16, "autoencoder_channels": 16, "sampling_steps"
 GENERATORS = {
     "copycat": {},
     "fresh": {},
+    "blending": {},
     "ldm": TINY,
     "dfgm": TINY | {"shared_steps": 3, "blends": 1},
     "dp-ldm": TINY | {"public_steps": 3},
