@@ -48,7 +48,9 @@ class Gaussian:
 
     Each image is the mean, plus the principal components at random strengths, plus independent noise that gives each
     pixel the variance which the components lack (Tipping & Bishop 1999, with one variance a pixel), clipped to [0, 1].
-    Groups of fewer than three patients are drawn from the Gaussian of all members. Masks are not made.
+    The moments of few patients tell who they are: with as many components as patients every image is a mixture of
+    members, and attacks see that. A baseline that gives nobody away has many more patients than components. Groups of
+    fewer than three patients are drawn from the Gaussian of all members. Masks are not made.
     """
 
     def __init__(
@@ -77,8 +79,7 @@ class Gaussian:
                 f"give the cohort at least {LEAST} member patients"
             )
         groups, of = self._groups(members)
-        everybody: Index = np.arange(len(members))
-        fitted = [everybody, *(np.flatnonzero(of == g) for g, group in enumerate(groups) if group.model)]
+        fitted = self._fitted(members)
         arrays: dict[str, NDArray[np.float32]] = {}
         with context.progress.task("fitting Gaussians", total=sum(map(len, fitted))) as step:
             for model, where in enumerate(fitted):
@@ -115,12 +116,21 @@ class Gaussian:
         """What the images are made of, and what they lack."""
         about = json.loads((model / "groups.json").read_text(encoding="utf-8"))
         pooled = sum(group["model"] == 0 for group in about["groups"])
-        notes = ["only means, principal components and variances of the members' pixels are kept"]
+        groups = [data.members.take(where) for where in self._fitted(data.members)]
+        fewest = min(len(group.patients) for group in groups)
+        kept = "only means, principal components and variances of the members' pixels are kept"
+        notes = [f"{kept}, the smallest group's from {fewest} patients: the fewer they are, the more they tell of each"]
         if pooled and len(about["groups"]) > 1:
             notes.append(f"{pooled} of {len(about['groups'])} groups have fewer than {LEAST} patients: drawn like all")
         if data.members.mask is not None:
             notes.append("no masks are made: Dice was not measured")
         return Declaration(notes=tuple(notes))
+
+    def _fitted(self, members: ImageSet) -> list[Index]:
+        """The images that each Gaussian is fitted to: all, then those of each group that is large enough."""
+        groups, of = self._groups(members)
+        everybody: Index = np.arange(len(members))
+        return [everybody, *(np.flatnonzero(of == g) for g, group in enumerate(groups) if group.model)]
 
     def _groups(self, members: ImageSet) -> tuple[list[Group], Index]:
         """The groups, and that of each member image."""
@@ -152,7 +162,9 @@ def _moments(members: ImageSet, where: Index, components: int, step: Step) -> di
     scaled = pca.components_ * np.sqrt(pca.explained_variance_)[:, None]
     total = pca.var_ * len(where) / (len(where) - 1)
     rest = np.sqrt(np.maximum(total - np.square(scaled).sum(axis=0), 0))
-    return {"mean": pca.mean_.astype(np.float32), "scaled": scaled.astype(np.float32), "rest": rest.astype(np.float32)}
+    found = {"mean": pca.mean_, "scaled": scaled, "rest": rest}
+    # In C order, for safetensors writes an array's bytes as they lie.
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in found.items()}
 
 
 def _drawn(arrays: dict[str, NDArray[np.float32]], model: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -28,6 +28,8 @@ ATTACKS = {
 }
 TINY = {"batch": 4, "channels": 16, "autoencoder_channels": 16, "sampling_steps": 2, "autoencoder_steps": 3, "steps": 3}
 GENERATORS = {
+    "augment": {},
+    "gaussian": {},
     "copycat": {},
     "fresh": {},
     "blending": {},
