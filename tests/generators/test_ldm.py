@@ -15,6 +15,7 @@ from privbench.audit.errors import BadInputError
 from privbench.audit.target import Denoiser
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators import ldm, training
+from privbench.generators.diffusion import alphas_cumprod
 from privbench.generators.ldm import Ldm
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "batch": 8, "sampling_steps": 4}
@@ -53,7 +54,116 @@ def test_samples_are_images_with_labels_at_the_members_frequencies(data: Trainin
     assert len(generator.sample(None, uneven, context.folder, context)) == 40
 
 
-@pytest.mark.parametrize(("shape", "channels"), [((32, 40), 1), ((48, 32), 3), ((128, 128), 2)])
+def test_a_sample_follows_the_record_of_its_source(data: TrainingData, context: Context) -> None:
+    generator, members = tiny(), data.members
+    generator.fit(data, context)
+    samples = generator.sample(20, data, context.folder, context)
+    assert samples.source is not None
+    assert {*samples.source.tolist()} == {*members.patient.tolist()}, "patients are taken evenly"
+    for i, patient in enumerate(samples.source):
+        theirs = members.patient == patient
+        assert samples.label[i] in members.label[theirs]
+        assert samples.center[i] in members.center[theirs]
+        assert samples.mask[i].any()
+        assert not (members.mask == samples.mask[i]).all((1, 2)).any(), "no member's own mask is released"
+
+
+@pytest.mark.parametrize("lesion", ["mask", "box", "attributes", "none"])
+def test_lesions_can_be_told_in_several_ways(lesion: str, data: TrainingData, context: Context) -> None:
+    generator = tiny(1, 2, lesion=lesion, augment=True)
+    generator.fit(data, context)
+    samples = generator.sample(3, data, context.folder, context)
+    assert (samples.mask is not None) == (lesion == "mask")
+    assert (samples.source is not None) == (lesion != "none")
+    queries = generator.denoiser(data, context.folder, context).prepare(data.members)
+    assert {len(part) for part in queries.condition} == {40}
+
+
+def test_an_unconditional_model_is_told_nothing(data: TrainingData, context: Context) -> None:
+    generator = tiny(label=False, center=False, lesion="none")
+    generator.fit(data, context)
+    samples = generator.sample(3, data, context.folder, context)
+    assert (samples.label, samples.center, samples.mask, samples.source) == (None, None, None, None)
+    denoiser = generator.denoiser(data, context.folder, context)
+    bare = ImageSet(data.members.pixels, data.members.patient)
+    for told, free in zip(denoiser.prepare(data.members).condition, denoiser.prepare(bare).condition, strict=True):
+        assert torch.equal(told, free)
+
+
+def test_an_attack_can_ask_for_the_unconditional_noise(data: TrainingData, context: Context) -> None:
+    generator = tiny(1, 10)
+    generator.fit(data, context)
+    denoiser = generator.denoiser(data, context.folder, context)
+    queries, bare = (denoiser.prepare(of) for of in (data.members, ImageSet(data.members.pixels, data.members.patient)))
+    t = torch.full((40,), 300)
+    told, free, same = (
+        denoiser.predict_noise(queries.latents, t, condition)
+        for condition in (queries.condition, denoiser.unconditional(queries.condition), bare.condition)
+    )
+    assert torch.equal(free, same)
+    assert (told - free).abs().amax((1, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("asked", [{"label": True}, {"center": True}, {"lesion": "mask"}, {"lesion": "attributes"}])
+def test_asking_for_what_a_cohort_lacks_is_bad_input(asked: dict, data: TrainingData, context: Context) -> None:
+    bare = TrainingData(ImageSet(data.members.pixels, data.members.patient))
+    with pytest.raises(BadInputError, match="the cohort's members have no"):
+        tiny(**asked).fit(bare, context)
+    assert not list(context.folder.iterdir()), "before any training"
+    tiny(1, 1).fit(bare, context)
+
+
+def test_guidance_needs_a_model_that_learnt_to_do_without(data: TrainingData, context: Context) -> None:
+    with pytest.raises(BadInputError, match="guidance=2 with drop=0"):
+        tiny(guidance=2.0, drop=0.0).fit(data, context)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"schedule": "cosine", "prediction": "epsilon", "sampler": "dpm-solver", "guidance": 2.0},
+        {"prediction": "epsilon", "rate_schedule": "linear", "precision": "bf16", "clip": 0.0},
+        {"schedule": "cosine", "rate_schedule": "constant", "guidance": 0.0},
+    ],
+)
+def test_every_choice_trains_and_samples(options: dict, data: TrainingData, context: Context) -> None:
+    generator = tiny(2, 6, **options)
+    generator.fit(data, context)
+    pixels = generator.sample(3, data, context.folder, context).pixels
+    assert np.isfinite(pixels).all()
+    assert pixels.std() > 0
+    denoiser = generator.denoiser(data, context.folder, context)
+    name = options.get("schedule", "linear")
+    assert torch.equal(denoiser.alphas_cumprod, alphas_cumprod(name))
+
+
+def test_lesions_appear_where_the_mask_says(data: TrainingData, context: Context) -> None:
+    generator = Ldm(
+        autoencoder_steps=60,
+        steps=250,
+        autoencoder_channels=16,
+        batch=16,
+        learning_rate=3e-3,
+        ema=0.98,
+        sampling_steps=10,
+        guidance=1.5,
+    )
+    generator.fit(data, context)
+    samples = generator.sample(30, data, context.folder, context)
+
+    def contrast(images: ImageSet, mask: np.ndarray) -> float:
+        grey = images.pixels[:, 0]
+        tissue = (mask == 0) & (grey > 0.2)
+        return float(np.mean([g[m > 0].mean() - g[t].mean() for g, m, t in zip(grey, mask, tissue, strict=True)]))
+
+    assert contrast(data.members, data.members.mask) == pytest.approx(0.3, abs=0.05)
+    assert contrast(samples, samples.mask) > 0.2
+    assert abs(contrast(samples, samples.mask[::-1])) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"), [((32, 40), 1), ((48, 32), 3), ((64, 64), 4), ((128, 128), 2), ((512, 512), 1)]
+)
 def test_any_size_divisible_by_eight_will_do(shape: tuple[int, int], channels: int, context: Context) -> None:
     pixels = np.random.default_rng(0).random((4, channels, *shape), np.float32)
     members = ImageSet(pixels, np.array(list("aabb")))
