@@ -17,6 +17,7 @@ from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
 from .autoencoder import Autoencoder, load_autoencoder
 from .diffusion import (
+    ATTENTION_SIDE,
     LatentDenoiser,
     NoisePredictor,
     alphas_cumprod,
@@ -177,6 +178,7 @@ class DpLdm:
         """
         members, public = data.members, _public_of(data)
         factor = _factor(members)
+        self._refuse_contradictions(members, factor)
         mechanism, delta = self._mechanism(members)
         if (context.folder / "unet.safetensors").exists():
             return
@@ -268,9 +270,7 @@ class DpLdm:
             return np.arange(len(members), dtype=np.int64)
         return np.unique(members.patient, return_inverse=True)[1].astype(np.int64)
 
-    def _mechanism(self, members: ImageSet) -> tuple[Mechanism, float]:
-        """Noise, sample rate and steps, and the delta they are accounted at."""
-        patients, units = len(members.patients), int(self._unit_of(members).max()) + 1
+    def _refuse_contradictions(self, members: ImageSet, factor: int) -> None:
         if self.epsilon is not None and self.noise_multiplier is not None:
             raise BadInputError(
                 f"generator 'dp-ldm': epsilon={self.epsilon:g} and noise_multiplier={self.noise_multiplier:g} are both "
@@ -281,11 +281,21 @@ class DpLdm:
                 f"generator 'dp-ldm': trainable={self.trainable} with public_steps=0 leaves the other weights random\n"
                 "set public_steps, warm_start, or trainable=all"
             )
-        if patients < 2:
+        if self.trainable != "all" and max(members.spatial) // factor // 2 > ATTENTION_SIDE:
+            raise BadInputError(
+                f"generator 'dp-ldm': trainable={self.trainable}, but the U-Net for images of "
+                f"{'x'.join(map(str, members.spatial))} has no attention layer\n"
+                "set trainable=all, or a smaller size of the cohort's images"
+            )
+        if len(members.patients) < 2:
             raise BadInputError(
                 "generator 'dp-ldm': there is one member patient; nobody is hidden among others\n"
                 "give at least two patients, better a hundred"
             )
+
+    def _mechanism(self, members: ImageSet) -> tuple[Mechanism, float]:
+        """Noise, sample rate and steps, and the delta they are accounted at."""
+        units = int(self._unit_of(members).max()) + 1
         delta = default_delta(units) if self.delta is None else self.delta
         if delta >= 1 / units:
             raise BadInputError(

@@ -6,7 +6,6 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
-from ..audit.errors import BadInputError
 from .diffusion import NoisePredictor
 
 Trainable = Literal["all", "attention", "lora"]
@@ -49,17 +48,9 @@ def select(model: NoisePredictor, what: Trainable, rank: int) -> None:
         model: the denoiser; gets adapters for ``lora``, which ``fold`` removes again.
         what: all weights, those of the attention layers, or low-rank adapters of the attention's projections.
         rank: of the adapters.
-
-    Raises:
-        BadInputError: if the model has no attention layer to train.
     """
     model.requires_grad_(what == "all")
     attentions = [m for m in model.modules() if isinstance(m, Attention)]
-    if what != "all" and not attentions:
-        raise BadInputError(
-            f"generator 'dp-ldm': trainable={what}, but a U-Net for images this large has no attention layer\n"
-            "set trainable=all, or a smaller size of the cohort's images"
-        )
     for attention in attentions if what == "attention" else ():
         attention.requires_grad_(requires_grad=True)
     for attention in attentions if what == "lora" else ():

@@ -148,8 +148,20 @@ def _step(model: NoisePredictor, optimizer: UnitOptimizer, data: Private, plan: 
     noise = torch.randn(x_0.shape, generator=rng)
     inputs = (model.schedule.add_noise(x_0, noise, t), t, data.label[rows])
     velocity = model.schedule.get_velocity(x_0, noise, t)
+    private_step(model, optimizer, inputs, velocity, data.unit[rows], plan.physical)
+
+
+def private_step(
+    model: nn.Module,
+    optimizer: UnitOptimizer,
+    inputs: tuple[Tensor, ...],
+    target: Tensor,
+    owner: Tensor,
+    physical: int,
+) -> None:
+    """One step down the noised sum of the units' clipped gradients; arguments as in ``unit_gradients``."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    for gradients in unit_gradients(model, squared_error, inputs, velocity, data.unit[rows], plan.physical):
+    for gradients in unit_gradients(model, squared_error, inputs, target, owner, physical):
         _hand_over(trained, gradients)
         optimizer.signal_skip_step()  # this part is clipped and added up, no more
         optimizer.step()
