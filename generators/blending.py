@@ -9,7 +9,7 @@ from pydantic import Field
 from ..audit.context import Context
 from ..audit.plugin import generator
 from ..audit.types import ImageSet, Names, TrainingData
-from .few_shot import few_shot, trained
+from .few_shot import check_patients, few_shot, trained
 from .foreground import paste
 from .real import neutral_names, spread
 from .windows import centers_of, own_backgrounds, public_of, side_for, turned_windows
@@ -29,14 +29,15 @@ class Blending:
         self,
         *,
         patients: Annotated[
-            Annotated[int, Field(ge=1)] | Literal["all"],
-            Field(description="patients whose lesions each centre uses, chosen at random; or all"),
+            int | Literal["all"],
+            Field(description="patients whose lesions each centre uses, as many of each label; or all"),
         ] = 16,
         side: Annotated[
             int | None,
             Field(ge=16, le=512, multiple_of=8, description="window on the lesion in pixels; None: 5/8 of the image"),
         ] = None,
     ) -> None:
+        check_patients(patients, 1, "blending")
         self.patients = patients
         self.side = side
 

@@ -32,7 +32,7 @@ from .diffusion import (
     draw_latents,
     load_predictor,
 )
-from .few_shot import few_shot, refuse_lone, trained
+from .few_shot import check_patients, few_shot, refuse_lone, trained
 from .foreground import paste
 from .procedural import drawn_windows
 from .real import neutral_names, spread
@@ -50,7 +50,6 @@ from .windows import (
 )
 
 DRAWN = 1024
-Share = Annotated[float, Field(gt=0, le=0.5)]
 NOTES = tuple(
     " ".join(lines.split())
     for lines in (
@@ -109,8 +108,8 @@ class Dfgm:
         self,
         *,
         patients: Annotated[
-            Annotated[int, Field(ge=2)] | Literal["all"],
-            Field(description="patients that each centre trains on, chosen at random, as many of each label; or all"),
+            int | Literal["all"],
+            Field(description="patients that each centre trains on, 2 or more, as many of each label; or all"),
         ] = 16,
         autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 60,
         shared_steps: Annotated[
@@ -155,8 +154,12 @@ class Dfgm:
                 "top-left, ... or y,x such as 0.4,0.6 from 0,0 (top left) to 1,1, within 0.05; None: anywhere",
             ),
         ] = None,
-        area_min: Annotated[Share | None, Field(description="least share of the image that a lesion covers")] = None,
-        area_max: Annotated[Share | None, Field(description="largest share of the image that a lesion covers")] = None,
+        area_min: Annotated[
+            float | None, Field(gt=0, le=0.5, description="least share of the image that a lesion covers")
+        ] = None,
+        area_max: Annotated[
+            float | None, Field(gt=0, le=0.5, description="largest share of the image that a lesion covers")
+        ] = None,
         label: Annotated[int | None, Field(description="grade of every sample; None: as the members")] = None,
         center: Annotated[
             str | None, Field(description="centre whose lesions, colours and model are used; None: each in turn")
@@ -183,6 +186,7 @@ class Dfgm:
             clip=clip,
             precision=precision,
         )
+        check_patients(patients, 2, "dfgm")
         if area_min is not None and area_max is not None and area_min > area_max:
             raise BadInputError(
                 f"generator 'dfgm': area_min={area_min} is more than area_max={area_max}\nexchange them"

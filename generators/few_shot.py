@@ -38,6 +38,19 @@ def few_shot(members: ImageSet, patients: int | Literal["all"], seed: int) -> Na
     return np.array(sorted(chosen), dtype=np.str_)
 
 
+def check_patients(patients: int | Literal["all"], fewest: int, generator: str) -> None:
+    """Refuse an option ``patients`` below ``fewest``.
+
+    Raises:
+        BadInputError: if it is.
+    """
+    if patients != "all" and patients < fewest:
+        raise BadInputError(
+            f"generator '{generator}': option patients={patients}: a centre needs {fewest} or more\n"
+            f"give a number from {fewest} on, or patients=all"
+        )
+
+
 def refuse_lone(members: ImageSet, generator: str) -> None:
     """Refuse a centre that would train on one patient.
 

@@ -144,11 +144,17 @@ def test_areas_in_the_wrong_order_are_bad_input() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"site": "above"}, {"site": "1.2,0"}, {"site": "0.5"}, {"area_min": 0}, {"area_max": 0.9}, {"patients": 1}],
+    [{"site": "above"}, {"site": "1.2,0"}, {"site": "0.5"}, {"area_min": 0}, {"area_max": 0.9}],
 )
 def test_options_out_of_range_are_refused(options) -> None:
     with pytest.raises(ValidationError):
         options_model(Dfgm)(**options)
+
+
+@pytest.mark.parametrize("patients", [1, 0, -4])
+def test_a_model_of_one_patient_is_refused(patients) -> None:
+    with pytest.raises(BadInputError, match=f"option patients={patients}"):
+        tiny(patients=patients)
 
 
 @pytest.mark.parametrize("options", [{"site": "top-left"}, {"site": ".4,1"}, {"patients": "all"}, {"patients": "4"}])
