@@ -13,15 +13,18 @@ from ..audit.types import ImageSet
 from . import wording
 from .advice import name_of, next_steps_of, reason_of, reasons_of
 from .criteria import OUTCOMES, criteria_of, known_answer, verdict_sentence
+from .crossings import MANY, size_of
 from .fairness import checks_of, crossed_out, failed_checks_of, fair_sentence, voided
 from .figures import Figure, Strip, figures_of, strip_of
 from .footnotes import footnotes_of, own_note
+from .guarded import guarded_of, name_of_guard
 from .measures import group_of, measure_of
 from .pictures import pictures_of
 from .power import NAME as POWER
 from .power import UNKNOWN, found_from, mark_of, planted_in, reach_of, reach_of_all
 from .power import interval_of as share_interval_of
 from .power_table import power_table_of
+from .stated import stated_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of, tables_of
 
@@ -59,6 +62,9 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             fair=fair_sentence(checks),
             criteria=criteria_of(record),
             power=power_table_of(record),
+            stated=stated_of(record),
+            many=MANY,
+            guarded=guarded_of(record),
             tested=tested_threats(record),
             untested=untested_threats(record),
             attacks=[f for f in record.findings if f.kind == "attack"],
@@ -88,12 +94,14 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             mark_of=mark_of,
             measure_of=measure_of,
             name_of=name_of,
+            name_of_guard=name_of_guard,
             own_note=own_note,
             planted_in=planted_in,
             reach_of=reach_of,
             reason_of=reason_of,
             sentences_of=sentences_of,
             share_interval_of=share_interval_of,
+            size_of=size_of,
             tables_of=tables_of,
             unknown=UNKNOWN,
             voided=voided,

@@ -8,8 +8,11 @@ from ..audit.types import ImageSet
 from . import wording
 from .advice import name_of, next_steps_of, reason_of
 from .criteria import Criterion, criteria_of, known_answer, verdict_sentence
+from .crossings import MANY, size_of
 from .fairness import Check, checks_of, fair_sentence
+from .guarded import guarded_of, name_of_guard
 from .power import UNKNOWN, mark_of, reach_of, reach_of_all
+from .stated import stated_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of
 
@@ -46,16 +49,16 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
     )
     lines += ["## Main numbers", "", *_table(heads, [row for c in criteria_of(record) for row in _rows(c)])]
     lines += ["## Smallest leak that would have been found", "", *_power(record), ""]
+    lines += [*_stated(record), *_guarded(record)]
     utility = [_utility(f) for f in record.findings if f.kind == "metric"]
     if utility:
         lines += ["## Utility", "", *utility, ""]
     untested = [f"- {_text(line)}" for line in untested_threats(record)]
     lines += ["<details><summary>Not tested</summary>", "", *untested, "", "</details>", ""]
     lines += ["Attacks find leakage; they cannot prove that there is none. What was not measured is not a pass.", ""]
-    run = (
-        f"privbench {record.provenance.privbench}, seed {spec.seed}, budget {spec.budget}, {record.provenance.started}"
-    )
-    lines.append(_text(run))
+    guard = f", guard {name_of_guard(spec.guard)}" if spec.guard else ""
+    made = f"privbench {record.provenance.privbench}, seed {spec.seed}, budget {spec.budget}{guard}"
+    lines.append(_text(f"{made}, {record.provenance.started}"))
     return "\n".join(lines) + "\n"
 
 
@@ -103,6 +106,38 @@ def _fairness(checks: tuple[Check, ...]) -> list[str]:
 def _power(record: AuditRecord) -> list[str]:
     """One sentence an attack."""
     return [f"- {_text(f.plugin)}: {_text(reach_of(f))}" for f in tested_threats(record)] or [UNKNOWN]
+
+
+def _stated(record: AuditRecord) -> list[str]:
+    """What the generator states of itself, if anything."""
+    stated = stated_of(record)
+    if stated is None:
+        return []
+    lines = ["## What the generator states of itself", ""]
+    if stated.privacy:
+        lines += [_text(stated.meaning), "", *(f"- {_text(line)}" for line in stated.cautions), ""]
+        lines += [_text(stated.claim), "", *_table(("differential privacy", "as claimed"), [*stated.privacy])]
+    if stated.borders:
+        heads = ("centre", "direction", "what", "count", "size", "SHA-256")
+        rows: list[tuple[str, ...]] = [
+            (border.center, c.direction, c.what, f"{c.count:,}", size_of(c.size), c.sha256[:12])
+            for border in stated.borders
+            for c in border.crossings
+        ]
+        lines += [_text(f"{stated.crossed} {stated.recorded}"), ""]
+        table = ["<details><summary>What crossed each border</summary>", "", *_table(heads, rows), "</details>", ""]
+        lines += table if len(rows) <= MANY else ["Centre by centre it stands in the record.", ""]
+    return [*lines, *(f"- {_text(note)}" for note in stated.notes), ""]
+
+
+def _guarded(record: AuditRecord) -> list[str]:
+    """What the guard certifies, if there was one, and how to prove it."""
+    guarded = guarded_of(record)
+    if guarded is None:
+        return []
+    lines = ["## What the guard withheld", "", *_table(("certificate", "as stated"), [*guarded.rows])]
+    lines += [*(f"- {_text(line)}" for line in guarded.cautions), ""]
+    return [*lines, f"To prove it again: `{guarded.command}`. {_text(guarded.proof)}", ""]
 
 
 def _utility(finding: Finding) -> str:

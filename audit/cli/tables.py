@@ -27,6 +27,8 @@ def print_record(record: AuditRecord, folder: Path) -> None:
         "null: without a leak; detects: smallest value found with 80% power at 5% false alarms\n", style="dim"
     )
     _print_power(record, console)
+    for title, words in _stated(record):
+        console.print(f"{title:<9}{escape(words)}", soft_wrap=True)
     for finding in (f for f in record.findings if f.status != "ok" and f.kind != "check"):
         console.print(f"  [yellow]{finding.status:<12}[/yellow] {escape(f'{finding.plugin}: {finding.reason}')}")
     checked = any(f.kind == "check" for f in record.findings)
@@ -92,6 +94,27 @@ def _print_power(record: AuditRecord, console: Console) -> None:
             f"how small a leak would have been found was not measured: {names} (privbench certify RUN does so)\n",
             style="yellow",
         )
+
+
+def _stated(record: AuditRecord) -> list[tuple[str, str]]:
+    """What the generator claims, and what its guard certifies, in a line each; nothing where there is neither."""
+    declared, guard = record.declaration, record.guard
+    said = []
+    if declared.privacy:
+        claim = declared.privacy
+        image = f"epsilon {claim.epsilon:.4g} for one image, " if claim.unit == "image" else ""
+        said.append(f"{image}epsilon {claim.patient_epsilon:.4g} at delta {claim.patient_delta:.3g} for one patient")
+    if declared.crossings:
+        centers = len({crossing.center for crossing in declared.crossings})
+        said.append(f"{len(declared.crossings)} crossings of {centers} centres' borders")
+    if declared.notes:
+        said.append(f"{len(declared.notes)} notes")
+    lines = [("states:", f"{'; '.join(said)} (not proved; see the report)")] if said else []
+    if guard:
+        smallest = f"smallest distance to a member {guard.closest:.4g}, tau {guard.tau:.4g}"
+        rejected = f"{guard.rejected} of {guard.drawn} drawn were rejected"
+        lines.append(("guard:", f"{guard.guard}, {smallest}, {rejected} (privbench verify-guard RUN proves it)"))
+    return lines
 
 
 def _share(estimate: Estimate | None) -> str:

@@ -10,7 +10,8 @@ from privbench.audit.record import AuditRecord
 from privbench.audit.types import ImageSet
 
 from .made_gallery import build_gallery
-from .made_records import HOSTILE, build, build_hostile
+from .made_hostile import HOSTILE, build_hostile
+from .made_records import build
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

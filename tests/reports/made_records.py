@@ -1,10 +1,11 @@
-"""A record as a real audit of dfgm on brain-sim would leave it; hostile, unfair, uncertified and broken variants."""
+"""A record as a real audit of dfgm on brain-sim would leave it; unfair, uncertified and broken variants."""
 
 from typing import Any
 
 from privbench.audit.record import (
     AuditRecord,
     AuditSpec,
+    Declaration,
     Finding,
     Fingerprint,
     PluginSpec,
@@ -13,12 +14,10 @@ from privbench.audit.record import (
     Verdict,
 )
 
-from .made_findings import estimate, exact_copies, histogram, membership, nearest, siamese, utility
-from .made_validity import DUPLICATES, ON_IMAGES, certificate, certified, check, checks
+from .made_declared import CERTIFICATE, DECLARATION, GUARD, PER_IMAGE, crossings
+from .made_findings import estimate, exact_copies, membership, nearest, siamese, utility
+from .made_validity import DUPLICATES, ON_IMAGES, certified, checks
 
-HOSTILE = (
-    "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=2><!-- {{ 7*7 }} \"'& | `@all` " + "W" * 90
-)
 WEAK: dict[str, float | None] = dict.fromkeys(ON_IMAGES) | {"exact": 0.118, "noise": 0.124}
 FAIR = tuple(
     Rule(name=f"validity.{name}", outcome="pass", reason="ok")
@@ -206,6 +205,22 @@ def unfair(*, copies: int = 0) -> AuditRecord:
     )
 
 
+def declared(declaration: Declaration = DECLARATION, **changes: Any) -> AuditRecord:
+    """An audit that found nothing, of a generator that claims, trained at four centres, before a guard."""
+    spec = build().spec.model_copy(update={"guard": GUARD})
+    return passing(**({"spec": spec, "declaration": declaration, "guard": CERTIFICATE} | changes))
+
+
+def per_image() -> AuditRecord:
+    """The claim holds for one image only, and for a patient it is weak."""
+    return declared(Declaration(privacy=PER_IMAGE))
+
+
+def many_centers() -> AuditRecord:
+    """Trained at 60 centres."""
+    return declared(Declaration(crossings=crossings(*(f"centre {i}" for i in range(1, 61)))))
+
+
 RECORDS = {
     "plain": build,
     "passing": passing,
@@ -214,57 +229,7 @@ RECORDS = {
     "careless": careless,
     "unfair": unfair,
     "copies": lambda: unfair(copies=3),
+    "declared": declared,
+    "per image": per_image,
+    "many centres": many_centers,
 }
-
-
-def build_hostile() -> AuditRecord:
-    """Every text that data or a plugin may bring, turned against the page."""
-    finding = membership("loss", "DENOISER", (0.5, 0.4, 0.6), 3)
-    plot = finding.plots[0].model_copy(
-        update={
-            "name": HOSTILE,
-            "x_label": HOSTILE,
-            "series": tuple(s.model_copy(update={"label": HOSTILE}) for s in finding.plots[0].series),
-        }
-    )
-    planted, curves = certificate({HOSTILE: 0.02, "exact": None})
-    planted = tuple(e.model_copy(update={"method": HOSTILE, "note": HOSTILE}) for e in planted)
-    bad = estimate("auc", 0.5, 0.4, 0.6, 0.5, group=HOSTILE, method=HOSTILE, note=HOSTILE)
-    base = build()
-    evil = finding.model_copy(
-        update={
-            "plugin": HOSTILE,
-            "summary": HOSTILE,
-            "paper": HOSTILE,
-            "notes": (HOSTILE,),
-            "plots": (plot, histogram(HOSTILE, 4), curves),
-            "estimates": (bad, bad.model_copy(update={"name": HOSTILE, "group": ""}), *planted),
-        }
-    )
-    broken = Finding(
-        plugin=HOSTILE, kind="metric", family="utility", summary=HOSTILE, access=HOSTILE, status="error", reason=HOSTILE
-    )
-    odd = check("shift", bad.model_copy(update={"name": "shift"}), status="invalid", reason=HOSTILE)
-    odd = odd.model_copy(update={"summary": HOSTILE})
-    void = evil.model_copy(update={"status": "invalid", "reason": f"the check '{HOSTILE}' failed: {HOSTILE}"})
-    return build(
-        spec=base.spec.model_copy(
-            update={
-                "cohort": PluginSpec(name=HOSTILE, options={"path": HOSTILE}),
-                "generator": PluginSpec(name=HOSTILE),
-            }
-        ),
-        access=HOSTILE,
-        data=tuple(d.model_copy(update={"part": HOSTILE}) for d in base.data),
-        findings=(odd, odd.model_copy(update={"plugin": HOSTILE}), evil, void, broken),
-        verdict=Verdict(
-            outcome="fail",
-            rules=(
-                Rule(name=f"membership.{HOSTILE}", outcome="fail", reason=HOSTILE),
-                Rule(name=f"validity.{HOSTILE}", outcome="inconclusive", reason=HOSTILE),
-            ),
-        ),
-        provenance=base.provenance.model_copy(
-            update={"command": HOSTILE, "platform": HOSTILE, "libraries": {HOSTILE: HOSTILE}}
-        ),
-    )

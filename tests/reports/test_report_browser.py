@@ -8,7 +8,7 @@ import pytest
 
 from privbench.reports.html import html
 
-from .made_records import unfair
+from .made_records import declared, many_centers, unfair
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +17,8 @@ def pages(tmp_path_factory, record, hostile, make_gallery, hostile_text) -> dict
     sources = {
         "plain": html(record, make_gallery()),
         "unfair": html(unfair(copies=3), None),
+        "declared": html(declared(), None),
+        "centres": html(many_centers(), None),
         "hostile": html(hostile, make_gallery(centre=hostile_text)),
     }
     for name, source in sources.items():
@@ -88,7 +90,7 @@ def test_hostile_names_are_shown_and_do_nothing(visit):
     assert "window.pwned=1" in seen.page.locator("h1").inner_text()
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile"])
+@pytest.mark.parametrize("name", ["plain", "declared", "hostile"])
 @pytest.mark.parametrize("width", [320, 375, 768, 1920])
 def test_the_page_itself_never_scrolls_sideways(visit, name, width):
     seen = visit(name, viewport={"width": width, "height": 800})
@@ -96,7 +98,7 @@ def test_the_page_itself_never_scrolls_sideways(visit, name, width):
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("name", ["plain", "unfair"])
+@pytest.mark.parametrize("name", ["plain", "unfair", "declared", "centres"])
 @pytest.mark.parametrize("width", [390, 1280, 1600])
 def test_every_table_fits_without_scrolling_sideways(visit, name, width):
     page = visit(name, viewport={"width": width, "height": 900}).page
@@ -136,7 +138,7 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", ["plain", "unfair"])
+@pytest.mark.parametrize("name", ["plain", "unfair", "declared"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_the_contrast_that_wcag_aa_asks_for(visit, name, scheme):
     seen = visit(name, viewport={"width": 1280, "height": 900}, color_scheme=scheme)

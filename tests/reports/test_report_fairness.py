@@ -13,7 +13,8 @@ from privbench.reports.junit import junit
 from privbench.reports.md import md
 from privbench.reports.wording import interval_of, value_of
 
-from .made_records import RECORDS, build_hostile, careless, passing, unfair
+from .made_hostile import build_hostile
+from .made_records import RECORDS, careless, passing, unfair
 from .made_validity import check, checks
 
 
