@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
 from ..audit.context import Context
 from ..audit.errors import BadInputError
@@ -35,7 +36,7 @@ from .records import Lesion, Told, moved, settle
 from .training import Plan, RateSchedule, draw_batch, forget, leave, take_up, train
 
 OVERFIT, OVERFIT_BATCH = Plan(steps=300, learning_rate=2e-3), 16
-LOOKED_AT = 4096  # images, at most, from which an autoencoder starts and that normalise its latents
+LOOKED_AT = 2**26  # values, about, from which an autoencoder starts and that normalise its latents
 DRAWN_AT_ONCE = 128
 
 
@@ -86,7 +87,7 @@ class Ldm:
         ] = 64,
         latent_channels: Annotated[int, Field(ge=1, le=32, description="channels of the latents")] = 4,
         lesion_weight: Annotated[
-            float, Field(ge=0, le=100, description="how much more a lesion's pixels weigh for the autoencoder")
+            float, Field(ge=0, le=100, description="how much more a lesion weighs than the rest, in both trainings")
         ] = 3.0,
         label: Annotated[bool | None, Field(description="tell the model the label; None: if there are labels")] = None,
         center: Annotated[
@@ -231,19 +232,17 @@ class Ldm:
                     latent_channels=self.latent_channels,
                 )
             ).to(context.device)
-        some = _tensor(members.take(np.sort(context.rng("normalise").permutation(len(members))[:LOOKED_AT])))
+        looked_at = max(64, min(len(members), LOOKED_AT // members.pixels[0].size))
+        some = _tensor(members.take(np.sort(context.rng("normalise").permutation(len(members))[:looked_at])))
         model.start(some.to(context.device))
 
         def loss(rng: torch.Generator) -> Tensor:
             chosen = members.take(draw_batch(len(members), self.batch, rng).numpy())
-            images, weight = _tensor(chosen), None
-            if chosen.mask is not None and self.lesion_weight:
-                weight = 1 + self.lesion_weight * torch.from_numpy(np.asarray(chosen.mask) > 0)[:, None].float()
+            images, weight = _tensor(chosen), self._weight(chosen, 1)
             if self.augment:
                 side = torch.rand(len(images), generator=rng)[:, None, None, None] < 0.5
-                images = torch.where(side, images, images.flip(-1))
-                weight = None if weight is None else torch.where(side, weight, weight.flip(-1))
-            return model.loss(images.to(context.device), rng, None if weight is None else weight.to(context.device))
+                images, weight = (torch.where(side, one, one.flip(-1)) for one in (images, weight))
+            return model.loss(images.to(context.device), rng, weight.to(context.device))
 
         train("autoencoder", model, loss, replace(self.plan, steps=self.autoencoder_steps, ema=0.0), context)
         model.normalise(some)
@@ -275,20 +274,33 @@ class Ldm:
         self, model: NoisePredictor, members: ImageSet, autoencoder: Autoencoder, told: Told, batch: int
     ) -> Callable[[torch.Generator], Tensor]:
         """The loss of ``model`` on a random batch of the members' latents."""
-        known = _encoded(members, autoencoder, told)
-        mirrored = _encoded(_mirrored(members), autoencoder, told) if self.augment else known
+        factor = autoencoder.shape.factor
+        known = (*_encoded(members, autoencoder, told), self._weight(members, factor))
+        mirrored = known
+        if self.augment:
+            other_way = _mirrored(members)
+            mirrored = (*_encoded(other_way, autoencoder, told), self._weight(other_way, factor))
 
         def loss(rng: torch.Generator) -> Tensor:
             chosen = draw_batch(len(members), batch, rng)
             side = torch.rand(len(chosen), generator=rng) < 0.5
-            x_0, label, given, mask = (
+            x_0, label, given, mask, weight = (
                 torch.where(side.view(-1, *[1] * (one.ndim - 1)), one[chosen], other[chosen])
                 for one, other in zip(known, mirrored, strict=True)
             )
-            label, planes, beside = told.network(label, given, mask, autoencoder.shape.factor)
-            return noise_loss(model, x_0, label, planes, self.drop, rng, given=beside, drop_all=told.beyond_label)
+            label, planes, beside = told.network(label, given, mask, factor)
+            return noise_loss(
+                model, x_0, label, planes, self.drop, rng, weight, given=beside, drop_all=told.beyond_label
+            )
 
         return loss
+
+    def _weight(self, images: ImageSet, factor: int) -> Tensor:
+        """How much each place matters, ``(n, 1, h / factor, w / factor)`` or ones: a lesion is small, but the point."""
+        if images.mask is None:
+            return torch.ones((len(images), 1, 1, 1))
+        inside = torch.from_numpy(np.asarray(images.mask) > 0)[:, None].float()
+        return 1 + self.lesion_weight * functional.max_pool2d(inside, factor)
 
     @staticmethod
     def _load(model: Path, context: Context) -> tuple[Autoencoder, NoisePredictor, Told]:
