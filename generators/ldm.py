@@ -17,7 +17,7 @@ from ..audit.plugin import generator
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
 from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from .devices import Precision
+from .devices import Precision, join
 from .diffusion import (
     LatentDenoiser,
     NoisePredictor,
@@ -139,6 +139,7 @@ class Ldm:
             BadInputError: if the images are of a size or number of channels that it cannot take, if it is to be told
                 what they lack, or to be guided without having learnt to do without.
         """
+        join(context.device)
         factor = factor_for(data.members)
         told = settle("ldm", data.members, self.label, self.center, self.lesion)
         if self.guidance != 1 and not self.drop:

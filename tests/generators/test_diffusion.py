@@ -19,7 +19,7 @@ from privbench.generators.diffusion import (
 
 BETAS = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 SPREAD = 0.5
-LABELS = torch.arange(2000) % 2
+LABELS = torch.arange(1000) % 2
 
 
 class Gaussian(NoisePredictor):
@@ -31,13 +31,14 @@ class Gaussian(NoisePredictor):
                 latent_channels=1, spatial=(2, 2), channels=16, classes=2, schedule=schedule, prediction=prediction
             )
         )
+        self.abar = alphas_cumprod(schedule)
         self.rows: list[int] = []
 
     def forward(
         self, x_t: Tensor, t: Tensor, label: Tensor, condition: Tensor | None = None, given: Tensor | None = None
     ) -> Tensor:
         self.rows.append(len(x_t))
-        abar = alphas_cumprod(self.shape.schedule)[t][:, None, None, None]
+        abar = self.abar[t][:, None, None, None]
         mean = torch.tensor([1.0, -1.0, 0.0], dtype=torch.float64)[label][:, None, None, None]
         x_t = x_t.double()
         epsilon = (1 - abar).sqrt() * (x_t - abar.sqrt() * mean) / (abar * SPREAD**2 + 1 - abar)
@@ -89,12 +90,12 @@ def test_samples_have_the_mean_and_spread_of_the_distribution(schedule: str, pre
     found = drawn(Gaussian(schedule, prediction), {"ddim": 250, "dpm-solver": 50}[sampler], sampler=sampler)
     for label, mean in ((0, 1.0), (1, -1.0)):
         own = found[label == LABELS]
-        assert own.mean() == pytest.approx(mean, abs=0.04)
+        assert own.mean() == pytest.approx(mean, abs=0.05)
         assert own.std() == pytest.approx(SPREAD, abs=0.03)
 
 
 def test_dpm_solver_needs_fewer_steps_than_ddim() -> None:
-    exact = drawn(Gaussian("linear", "v"), 1000)
+    exact = drawn(Gaussian("linear", "v"), 500)
     error = {s: (drawn(Gaussian("linear", "v"), 25, sampler=s) - exact).abs().mean() for s in ("ddim", "dpm-solver")}
     assert error["dpm-solver"] < error["ddim"] / 4
 

@@ -140,7 +140,7 @@ def test_every_choice_trains_and_samples(options: dict, data: TrainingData, cont
 def test_lesions_appear_where_the_mask_says(data: TrainingData, context: Context) -> None:
     generator = Ldm(
         autoencoder_steps=60,
-        steps=250,
+        steps=150,
         autoencoder_channels=16,
         batch=16,
         learning_rate=3e-3,
