@@ -47,6 +47,8 @@ def meaning_of(privacy: Privacy) -> str:
     (Kairouz et al. 2015, arXiv 1311.0776).
     """
     epsilon, delta = privacy.patient_epsilon, privacy.patient_delta
+    if delta >= 1:
+        return f"For a patient the claim bounds nothing: with {number(epsilon)} as epsilon, delta is 1."
     large = epsilon > math.log(_COUNTLESS)
     factor = 0.0 if large else math.exp(epsilon)
     words = "more than a million" if large else f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
@@ -75,7 +77,7 @@ def cautions_of(privacy: Privacy, patients: int) -> tuple[str, ...]:
             f"{privacy.images_per_patient:,}."
         )
     if privacy.patient_delta >= 1:
-        lines.append("For a patient delta is 1 or more: the claim bounds nothing.")
+        lines.append("With a delta of 1, every disclosure of a patient would keep to this claim.")
     elif patients and privacy.patient_delta >= 1 / patients:
         lines.append(
             f"Delta is not below one over the number of training patients (1 in {patients:,}): a training that "

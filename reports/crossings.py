@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from ..audit.record import Crossing
 from .criteria import counted
-from .power import listed
 
-MANY = 12  # crossings; more are folded away
-_KINDS = 4  # of goods; more are only counted
+MANY = 40  # crossings; more are folded away
+_KINDS = 6  # of goods; more are only counted
 RECORDED = "It is what the generator recorded while it trained; the audit did not watch the network."
 
 
@@ -34,24 +33,24 @@ def borders_of(crossings: tuple[Crossing, ...]) -> tuple[Border, ...]:
 
 
 def crossed_of(crossings: tuple[Crossing, ...]) -> str:
-    """All of it in one or two sentences."""
+    """All of it in two sentences, the centres added up."""
     centers = len({crossing.center for crossing in crossings})
     where = f"the border{'s' * (centers != 1)} of {counted(centers, 'centre')}"
-    return f"Out over {where} went {_goods(crossings, 'out')}; in came {_goods(crossings, 'in')}."
+    return f"Out over {where} went {_goods(crossings, 'out')}. In came {_goods(crossings, 'in')}."
 
 
 def _goods(crossings: tuple[Crossing, ...], direction: str) -> str:
-    """``60 synthetic images and 60 masks (15.4 kB)``."""
+    """``691 kB: 600 × synthetic images; 600 × synthetic masks``."""
     found = [crossing for crossing in crossings if crossing.direction == direction]
     if not found:
         return "nothing"
     counts: dict[str, int] = {}
     for crossing in found:
         counts[crossing.what] = counts.get(crossing.what, 0) + crossing.count
-    goods = listed([f"{count:,} {what}" for what, count in counts.items()])
+    goods = "; ".join(f"{count:,} \N{MULTIPLICATION SIGN} {what}" for what, count in counts.items())
     if len(counts) > _KINDS:
         goods = f"{sum(counts.values()):,} things of {len(counts)} kinds"
-    return f"{goods} ({size_of(sum(crossing.size for crossing in found))})"
+    return f"{size_of(sum(crossing.size for crossing in found))}: {goods}"
 
 
 def size_of(size: int) -> str:

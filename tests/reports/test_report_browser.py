@@ -110,8 +110,9 @@ def test_every_table_fits_without_scrolling_sideways(visit, name, width):
     assert page.evaluate(wide) == []
 
 
-def test_on_paper_tables_keep_their_columns_and_fit_a_page_of_a4(visit):
-    page = visit(viewport={"width": 688, "height": 900}).page
+@pytest.mark.parametrize("name", ["plain", "declared"])
+def test_on_paper_tables_keep_their_columns_and_fit_a_page_of_a4(visit, name):
+    page = visit(name, viewport={"width": 688, "height": 900}).page
     page.emulate_media(media="print")
     shown = "[...document.querySelectorAll('.stacked tr')].every((r) => getComputedStyle(r).display === 'table-row')"
     assert page.evaluate(shown)

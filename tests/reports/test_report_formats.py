@@ -1,7 +1,5 @@
 """Markdown, JUnit and JSON: what machines and merge requests get."""
 
-import re
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,7 +12,6 @@ from privbench.reports.footnotes import footnotes_of, own_note
 from privbench.reports.json import json
 from privbench.reports.junit import junit
 from privbench.reports.md import md
-from privbench.reports.measures import measure_of
 from privbench.reports.utility import tables_of
 
 
@@ -244,10 +241,3 @@ def test_every_note_and_method_is_said_beside_the_number_or_below_the_table(reco
         for estimate in (e for e in finding.estimates if e.name != "detectable_share"):
             assert estimate.method in below
             assert estimate.note in own_note(finding, estimate) + below
-
-
-def test_every_number_that_the_documentation_defines_has_a_plain_name_in_the_reports():
-    text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
-    names = set(re.findall(r"^\| `([^`]+)`", text, re.MULTILINE))
-    assert "copied_share" in names
-    assert {name for name in names if not measure_of(name).meaning} == set()

@@ -5,6 +5,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from privbench.audit.plugin import facts_of
 from privbench.audit.record import Verdict
 from privbench.audit.types import ImageSet
 from privbench.reports.html import html
+from privbench.reports.measures import measure_of
 from privbench.reports.pictures import outline_of, pictures_of
 
 
@@ -205,3 +207,10 @@ def test_a_volume_is_shown_by_its_middle_slice():
 
     shown = Image.open(BytesIO(base64.b64decode(picture.url.partition(",")[2])))
     assert np.asarray(shown).min() == 255
+
+
+def test_every_number_that_the_documentation_defines_has_a_plain_name_in_the_reports():
+    text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"^\| `([^`]+)`", text, re.MULTILINE))
+    assert "copied_share" in names
+    assert {name for name in names if not measure_of(name).meaning} == set()
