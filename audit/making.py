@@ -178,7 +178,8 @@ class Making(Staging):
         data = TrainingData(known, split.public, split.reserve)
         mark = fingerprint("known", known).sha256
         generator = self._generator()
-        if depth.overfitted:
+        pretrained = getattr(generator, "pretrained", False)
+        if depth.overfitted and not pretrained:
             try:
                 model = self._model(data, mark)
             except BadInputError as error:
@@ -191,6 +192,10 @@ class Making(Staging):
                 "model",
                 {"overfitted": base.name, "known": mark},
                 lambda folder: cast("Overfits", generator).overfit(data, base, replace(context, folder=folder)),
+            )
+        elif pretrained:
+            raise SkippedError(
+                "a model must be overfitted for it, and this generator can only load the one it was given"
             )
         else:
             raise SkippedError(

@@ -78,7 +78,11 @@ class Generator(Protocol):
 
 
 class Overfits(Protocol):
-    """A generator that a known leak can be put into cheaply."""
+    """A generator that a known leak can be put into cheaply.
+
+    One that was trained elsewhere, whose ``fit`` therefore learns nothing, has an attribute ``pretrained = True``:
+    fitting it anew on a few patients would plant no leak, so it is trained on in the deepest certificates too.
+    """
 
     def overfit(self, data: TrainingData, model: Path, context: Context) -> None:
         """Train ``model`` on, on ``data.members`` alone, until it knows them by heart; leave it in the folder."""

@@ -52,6 +52,8 @@ class Diffusers:
     audited is refused.
     """
 
+    pretrained = True
+
     def __init__(
         self,
         *,
