@@ -126,8 +126,8 @@ class _Accelerated:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
 
-        # accelerate keeps one precision a process; here each model that is trained has its own.
-        AcceleratorState._reset_state()  # noqa: SLF001
+        # accelerate keeps one precision and device a process; here each model that is trained has its own.
+        AcceleratorState._reset_state(reset_partial_state=not _several())  # noqa: SLF001
         self.accelerator = Accelerator(mixed_precision=precision, cpu=cpu)
         self.model, self.clip = model, clip
         self.optimizer = self.accelerator.prepare_optimizer(optimizer, device_placement=False)
