@@ -86,7 +86,7 @@ def refuse_empty_claim(mechanism: Mechanism, delta: float) -> None:
 
 
 def group_privacy(epsilon: float, delta: float, size: int) -> tuple[float, float]:
-    """Epsilon and delta for ``size`` units at once (Vadhan 2017, lemma 2.2): a delta of 1 claims nothing."""
+    """Epsilon and delta for ``size`` units at once, by induction unit after unit; a delta of 1 claims nothing."""
     if size == 1 or epsilon == 0:
         return size * epsilon, min(1.0, size * delta)
     # delta * (e^(k eps) - 1) / (e^eps - 1), in logarithms: e^(k eps) may be more than a float holds.

@@ -176,12 +176,12 @@ class DpLdm:
             BadInputError: if the images are of a size or number of channels that it cannot take, the options contradict
                 one another, there is one patient only, or epsilon cannot be attained; before anything is trained.
         """
+        if (context.folder / "unet.safetensors").exists():
+            return
         members, public = data.members, _public_of(data)
         factor = _factor(members)
         self._refuse_contradictions(members, factor)
         mechanism, delta = self._mechanism(members)
-        if (context.folder / "unet.safetensors").exists():
-            return
         labels = () if members.label is None else tuple(np.unique(members.label).tolist())
         height, width = members.spatial
         if self.warm_start is None:
