@@ -106,15 +106,19 @@ def _stated(record: AuditRecord) -> list[tuple[str, str]]:
         said.append(f"{image}epsilon {claim.patient_epsilon:.4g} at delta {claim.patient_delta:.3g} for one patient")
     if declared.crossings:
         centers = len({crossing.center for crossing in declared.crossings})
-        said.append(f"{len(declared.crossings)} crossings of {centers} centres' borders")
+        said.append(f"{_counted(len(declared.crossings), 'crossing')} at {_counted(centers, 'centre')}")
     if declared.notes:
-        said.append(f"{len(declared.notes)} notes")
+        said.append(_counted(len(declared.notes), "note"))
     lines = [("states:", f"{'; '.join(said)} (not proved; see the report)")] if said else []
     if guard:
         smallest = f"smallest distance to a member {guard.closest:.4g}, tau {guard.tau:.4g}"
         rejected = f"{guard.rejected} of {guard.drawn} drawn were rejected"
         lines.append(("guard:", f"{guard.guard}, {smallest}, {rejected} (privbench verify-guard RUN proves it)"))
     return lines
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def _share(estimate: Estimate | None) -> str:

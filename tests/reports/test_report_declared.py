@@ -226,9 +226,7 @@ def test_the_terminal_says_it_in_a_line_each(capsys):
 
     assert shown(passing()) == []
     states, guard = shown(declared())
-    assert states.startswith(
-        "states:  epsilon 8 at delta 0.001 for one patient; 12 crossings of 4 centres' borders; 2 n"
-    )
+    assert states.startswith("states:  epsilon 8 at delta 0.001 for one patient; 12 crossings at 4 centres; 2 notes (")
     assert "not proved" in states
     assert guard.startswith(
         "guard:   min-distance, smallest distance to a member 0.04131, tau 0.04123, 131 of 731 drawn"
