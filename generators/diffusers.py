@@ -18,7 +18,7 @@ from .pipeline_denoiser import PipelineDenoiser
 from .pipeline_files import LABEL, Contents, fingerprint_of, read_contents
 from .pipeline_overfit import overfit
 from .pipeline_parts import Pipeline, check_fits, load_pipeline
-from .pipeline_sampling import Sampler, draw
+from .pipeline_sampling import Sampler, draw, steps_of
 from .real import neutral_names
 
 FITTED, OVERFITTED = "pipeline.json", "overfitted"
@@ -113,8 +113,8 @@ class Diffusers:
         count = len(data.members) if n is None else n
         drawn, label = (None, None) if classes is None else classes.draw(count, context.rng("labels"))
         pixels = np.empty((count, *pipeline.images), np.float32)
-        with context.progress.task("sampling", count) as step:
-            done = 0
+        done, steps = 0, steps_of(pipeline, self.sampler, self.sampling_steps)
+        with context.progress.task("sampling", count * steps) as step:
             for part in draw(
                 pipeline,
                 drawn,
@@ -125,10 +125,10 @@ class Diffusers:
                 guidance=self.guidance,
                 null=None if classes is None else classes.null,
                 batch=self.batch,
+                advance=step,
             ):
                 pixels[done : done + len(part)] = part.numpy()
                 done += len(part)
-                step(len(part))
         return ImageSet(pixels=pixels, patient=neutral_names(count), label=label)
 
     def denoiser(self, data: TrainingData, model: Path, context: Context) -> PipelineDenoiser:  # noqa: ARG002

@@ -1,7 +1,7 @@
 """Images drawn from a diffusers pipeline as it draws them itself, but from a generator of our own."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -27,6 +27,7 @@ def draw(
     guidance: float = 1.0,
     null: int | None = None,
     batch: int = 16,
+    advance: Callable[[int], None] | None = None,
 ) -> Iterator[Tensor]:
     """``n`` images ``(m, channels, height, width)`` in [0, 1], batch by batch, on the CPU.
 
@@ -41,29 +42,36 @@ def draw(
         guidance: scale g of classifier-free guidance (arXiv 2207.12598), ``none + g (class - none)``; 1: off.
         null: the class that means "none"; needed for guidance.
         batch: images denoised at once.
+        advance: told at every step how many images made it; all in all ``n`` times ``steps_of``.
     """
     for start in range(0, n, batch):
         count = min(batch, n - start)
-        scheduler = scheduler_for(pipeline, sampler)
-        scheduler.set_timesteps(steps_for(pipeline, sampler) if steps is None else steps)
+        scheduler = scheduler_for(pipeline, sampler, steps)
         own = None if classes is None else classes[start : start + count].to(pipeline.device)
-        yield pipeline.decode(_denoised(pipeline, scheduler, own, count, rng, guidance, null)).cpu()
+        yield pipeline.decode(_denoised(pipeline, scheduler, own, count, rng, guidance, null, advance)).cpu()
 
 
-def scheduler_for(pipeline: Pipeline, sampler: Sampler) -> Any:
-    """A new scheduler with the pipeline's noise levels and prediction type."""
+def steps_of(pipeline: Pipeline, sampler: Sampler, steps: int | None) -> int:
+    """How often the network is asked for an image; second-order samplers ask twice a step."""
+    return len(scheduler_for(pipeline, sampler, steps).timesteps)
+
+
+def scheduler_for(pipeline: Pipeline, sampler: Sampler, steps: int | None) -> Any:
+    """A new scheduler with the pipeline's noise levels and prediction type, set to so many steps."""
     config = pipeline.scheduler.config
+    scheduler: Any
     if sampler == "own":
-        return type(pipeline.scheduler).from_config(config)
-    if sampler == "dpm-solver":
-        return DPMSolverMultistepScheduler.from_config(config, variance_type=None)
-    # DDIM clips to [-1, 1] unless told, which is right for pixels only.
-    clip = config.get("clip_sample", pipeline.autoencoder is None)
-    return DDIMScheduler.from_config(config, clip_sample=clip)
+        scheduler = type(pipeline.scheduler).from_config(config)
+    elif sampler == "dpm-solver":
+        scheduler = DPMSolverMultistepScheduler.from_config(config, variance_type=None)
+    else:  # DDIM clips to [-1, 1] unless told, which is right for pixels only.
+        clip = config.get("clip_sample", pipeline.autoencoder is None)
+        scheduler = DDIMScheduler.from_config(config, clip_sample=clip)
+    scheduler.set_timesteps(_usual(pipeline, sampler) if steps is None else steps)
+    return scheduler
 
 
-def steps_for(pipeline: Pipeline, sampler: Sampler) -> int:
-    """How many steps are taken unless told."""
+def _usual(pipeline: Pipeline, sampler: Sampler) -> int:
     levels = len(pipeline.scheduler.alphas_cumprod)
     ancestral = sampler == "own" and pipeline.contents.scheduler.kind.startswith("DDPM")
     return levels if ancestral else min(FEW, levels)
@@ -78,6 +86,7 @@ def _denoised(
     rng: torch.Generator,
     guidance: float,
     null: int | None,
+    advance: Callable[[int], None] | None,
 ) -> Tensor:
     """``(n, c, h, w)`` as diffused, on the pipeline's device."""
     noise = torch.randn((n, *pipeline.diffused), generator=rng)
@@ -94,4 +103,6 @@ def _denoised(
             guided = blind + guidance * (predicted[:, :channels] - blind)
             predicted = torch.cat((guided, predicted[:, channels:]), 1)
         x_t = scheduler.step(predicted if splits else predicted[:, :channels], t, x_t, **drawn).prev_sample
+        if advance is not None:
+            advance(n)
     return x_t

@@ -15,7 +15,7 @@ from privbench.generators.pipeline_classes import classes_for
 from privbench.generators.pipeline_denoiser import PipelineDenoiser, epsilon
 from privbench.generators.pipeline_files import SCHEDULERS, read_contents
 from privbench.generators.pipeline_parts import load_pipeline
-from privbench.generators.pipeline_sampling import draw
+from privbench.generators.pipeline_sampling import draw, steps_of
 
 from .made_pipelines import LATENTS, SIZE, ddpm, dit, kl, ldm, vq
 
@@ -166,6 +166,15 @@ def test_every_supported_scheduler_draws_images_from_the_generator_it_is_given(t
     assert torch.equal(torch.get_rng_state(), before)
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["DDPMScheduler", "HeunDiscreteScheduler"])
+def test_progress_reaches_its_end_when_the_last_image_is_drawn(tmp_path, name):
+    pipeline = loaded(ddpm(tmp_path / "p", getattr(diffusers, name)(num_train_timesteps=100)))
+    done = []
+    for _ in draw(pipeline, None, 3, seeded(), steps=4, batch=2, advance=done.append):
+        pass
+    assert sum(done) == 3 * steps_of(pipeline, "own", 4)
 
 
 def test_dpm_solver_arrives_where_many_steps_of_ddim_do(tmp_path):
