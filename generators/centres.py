@@ -21,6 +21,7 @@ from .diffusion import (
     noise_loss,
     save_predictor,
 )
+from .foreground import grain
 from .training import Plan, RateSchedule, draw_batch, leave, train
 from .windows import Agreement, own_backgrounds, turned_windows
 
@@ -152,7 +153,9 @@ def train_center(
     backgrounds = own_backgrounds(public, center)
     windows = turned_windows(repeated, public, backgrounds, agreed.side, context.rng("blends", center))
     found = greys(windows.image, windows.background, windows.mask, agreed.lesions)
-    colours = describe(found, repeated.label, agreed.labels, agreed.lesions)
+    grains = [grain(image, mask) for image, mask in zip(windows.image.numpy(), windows.mask.numpy(), strict=True)]
+    average = tuple(np.mean(grains, axis=0).tolist())
+    colours = describe(found, repeated.label, agreed.labels, agreed.lesions, average)
     leave(context.folder / f"colours-{number}.json", colours)
     behind = autoencoder.encode(painted(windows.background, windows.mask, found, agreed.lesions))
     latents = autoencoder.encode(windows.image) - behind

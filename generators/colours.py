@@ -20,12 +20,14 @@ class Colours(Model):
         mean: for each label, class and channel the mean difference to the tissue.
         covariance: of those differences around their label's mean, classes and channels in one row: a bright rim and a
             bright oedema go together.
+        grain: of each channel inside the lesions, on average; see ``foreground.grain``.
     """
 
     lesions: tuple[int, ...]
     labels: tuple[int, ...]
     mean: tuple[tuple[tuple[float, ...], ...], ...]
     covariance: tuple[tuple[float, ...], ...]
+    grain: tuple[float, ...]
 
     def draw(self, label: Labels | None, n: int, rng: np.random.Generator) -> FloatArray:
         """Greys ``(n, classes, channels)`` for lesions of these labels, relative to the tissue around."""
@@ -49,7 +51,13 @@ def greys(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int
     return found
 
 
-def describe(found: FloatArray, label: Labels | None, labels: tuple[int, ...], lesions: tuple[int, ...]) -> Colours:
+def describe(
+    found: FloatArray,
+    label: Labels | None,
+    labels: tuple[int, ...],
+    lesions: tuple[int, ...],
+    grain: tuple[float, ...] = (),
+) -> Colours:
     """What ``greys`` found, in numbers; a class that a label never shows is described by all labels together."""
     own = labels or (0,)
     mean = np.zeros((len(own), *found.shape[1:]))
@@ -64,6 +72,7 @@ def describe(found: FloatArray, label: Labels | None, labels: tuple[int, ...], l
         labels=own,
         mean=tuple(tuple(tuple(channels) for channels in classes) for classes in mean.tolist()),
         covariance=tuple(tuple(row) for row in _covariance(rest.reshape(len(rest), -1)).tolist()),
+        grain=grain,
     )
 
 

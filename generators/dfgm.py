@@ -33,7 +33,7 @@ from .diffusion import (
     load_predictor,
 )
 from .few_shot import check_patients, few_shot, refuse_lone, trained
-from .foreground import paste
+from .foreground import paste, regrained
 from .procedural import drawn_windows
 from .real import neutral_names, spread
 from .training import RateSchedule, forget, leave, take_up
@@ -342,8 +342,10 @@ class Dfgm:
         )
         pixels, mask = np.empty_like(conditions.pixels), np.zeros((len(conditions), *conditions.spatial), np.uint8)
         lesions = regreyed(autoencoder.decode(behind + change), sketches, windows.mask, agreed.lesions).numpy()
+        wanted, rng = np.array(colours.grain, np.float32), context.rng("grain", center)
         for row, (at, image, lesion) in enumerate(zip(windows.places, windows.backgrounds, lesions, strict=True)):
-            pixels[row] = paste(lesion, at.alpha, at.corner, np.asarray(public.pixels[image]))
+            grained = regrained(lesion, at.mask, wanted, rng).clip(0.0, 1.0)
+            pixels[row] = paste(grained, at.alpha, at.corner, np.asarray(public.pixels[image]))
             mask[row] = at.mask_in(mask.shape[1:])
         return replace(conditions, pixels=pixels, mask=mask, visit=None, source=conditions.patient)
 

@@ -14,7 +14,7 @@ from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.dfgm import Dfgm
-from privbench.generators.foreground import blend, cut, paste, place, radius, tissue_of, turned
+from privbench.generators.foreground import blend, cut, grain, paste, place, radius, regrained, tissue_of, turned
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batch": 4, "sampling_steps": 2, "blends": 1}
 
@@ -190,6 +190,21 @@ def test_a_small_dark_core_stays_dark_when_its_lesion_is_turned() -> None:
     assert np.mean(cores) == pytest.approx(0.25, abs=0.05)
 
 
+def test_the_grain_of_noise_is_its_deviation_and_can_be_given_back() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.zeros((40, 40), np.uint8)
+    mask[5:35, 5:35] = 1
+    y, x = np.mgrid[:40, :40] / 40
+    smooth = np.stack([0.3 + 0.2 * x * y, 0.5 + 0.1 * y]).astype(np.float32)
+    noisy = smooth + np.array([0.03, 0.01], np.float32)[:, None, None] * rng.standard_normal((2, 40, 40), np.float32)
+    assert grain(noisy, mask) == pytest.approx([0.03, 0.01], rel=0.1)
+    assert grain(regrained(smooth, mask, grain(noisy, mask), rng), mask) == pytest.approx([0.03, 0.01], rel=0.1)
+    assert np.array_equal(regrained(noisy, mask, np.zeros(2, np.float32), rng), noisy), "nothing is taken away"
+    lesion = cut(noisy, mask[:, ::-1].copy(), 40)
+    turns = [turned(lesion, 17.0, rng) for _ in range(10)]
+    assert np.mean([grain(t.pixels, t.mask) for t in turns], 0) == pytest.approx([0.03, 0.01], rel=0.15)
+
+
 def test_a_lesion_is_turned_to_the_size_that_is_asked_for() -> None:
     mask = np.zeros((40, 40), np.uint8)
     mask[14:26, 15:25] = 1
@@ -197,7 +212,7 @@ def test_a_lesion_is_turned_to_the_size_that_is_asked_for() -> None:
     rng = np.random.default_rng(0)
     areas = [(turned(lesion, 17.0, rng, (270, 280)).mask > 0).sum() for _ in range(50)]
     assert np.mean(areas) == pytest.approx(275, rel=0.05)
-    assert 200 < min(areas) < max(areas) < 350
+    assert 180 < min(areas) < max(areas) < 400, "before the tries that hold it to a tenth"
 
 
 def test_blending_harmonises_a_foreground_with_the_tissue_around_it(data: TrainingData) -> None:
