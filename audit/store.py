@@ -117,8 +117,7 @@ def content_hash(path: Path) -> str:
         BadInputError: if a file cannot be read.
     """
     digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
+    for file in _files(path) if path.is_dir() else [path]:
         try:
             with file.open("rb") as stream:
                 part = hashlib.file_digest(stream, "sha256").digest()
@@ -126,6 +125,13 @@ def content_hash(path: Path) -> str:
             raise BadInputError(f"'{file}' cannot be read: {error.strerror}") from None
         digest.update(str(file.relative_to(path)).encode() + b"\0" + part)
     return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files under ``folder`` in an order that only their names decide; one folder's names at a time in memory."""
+    for root, inner, names in os.walk(folder):
+        inner.sort()
+        yield from (path for name in sorted(names) if (path := Path(root, name)).is_file())
 
 
 def with_contents(options: BaseModel) -> dict[str, object]:
