@@ -8,11 +8,17 @@ from pydantic import Field
 
 from ..audit.context import Context
 from ..audit.plugin import generator
+from ..audit.record import Declaration
 from ..audit.types import ImageSet, Names, TrainingData
 from .few_shot import check_patients, few_shot, trained
 from .foreground import paste
 from .real import neutral_names, spread
 from .windows import centers_of, own_backgrounds, public_of, side_for, turned_windows
+
+NOTE = (
+    "every sample shows the lesion of a real patient; where no attack notices it, the attacks compare what turning, "
+    "scaling and bending change, and the patient is shown all the same"
+)
 
 
 @generator(needs=("public", "mask"), releases_real=True)
@@ -22,7 +28,8 @@ class Blending:
     Each sample shows one member's own lesion, mirrored, turned, bent and scaled by up to 15%, its brightness matched to
     the tissue around it, at a random place inside the brain of a public image of the same centre. Around the lesion the
     sample is that image, to the bit. It is the ablation beside which to read ``dfgm``, and it releases what it should
-    protect: the pixels of real lesions. ``source`` names the patient.
+    protect: the pixels of real lesions. ``source`` names the patient. An attack that finds nothing here has not looked
+    in the right place: what it compares must not mind that a lesion is turned.
     """
 
     def __init__(
@@ -32,6 +39,9 @@ class Blending:
             int | Literal["all"],
             Field(description="patients whose lesions each centre uses, as many of each label; or all"),
         ] = 16,
+        turn: Annotated[
+            bool, Field(description="turn, mirror, scale and bend the lesions; false pastes them as they are")
+        ] = True,
         side: Annotated[
             int | None,
             Field(ge=16, le=512, multiple_of=8, description="window on the lesion in pixels; None: 5/8 of the image"),
@@ -39,6 +49,7 @@ class Blending:
     ) -> None:
         check_patients(patients, 1, "blending")
         self.patients = patients
+        self.turn = turn
         self.side = side
 
     def trains_on(self, members: ImageSet, context: Context) -> Names:
@@ -68,6 +79,7 @@ class Blending:
                 own_backgrounds(public, center),
                 side_for(public, self.side),
                 context.rng("places", center),
+                turn=self.turn,
             )
             blended = zip(rows, windows.places, windows.backgrounds, windows.image.numpy(), strict=True)
             for row, at, image, lesion in blended:
@@ -81,3 +93,7 @@ class Blending:
             center=conditions.center,
             source=conditions.patient,
         )
+
+    def declare(self, samples: ImageSet, data: TrainingData, model: Path, context: Context) -> Declaration:  # noqa: ARG002
+        """What the attacks may not notice."""
+        return Declaration(notes=(NOTE,))

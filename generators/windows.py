@@ -150,7 +150,14 @@ def own_backgrounds(public: ImageSet, center: str) -> Index:
 
 
 def turned_windows(
-    images: ImageSet, public: ImageSet, backgrounds: Index, side: int, rng: np.random.Generator, wish: Wish = ANYTHING
+    images: ImageSet,
+    public: ImageSet,
+    backgrounds: Index,
+    side: int,
+    rng: np.random.Generator,
+    wish: Wish = ANYTHING,
+    *,
+    turn: bool = True,
 ) -> Windows:
     """The lesion of each image, turned at random, at a random place of a random one of some public images.
 
@@ -161,11 +168,12 @@ def turned_windows(
         side: pixels along a window.
         rng: where randomness comes from.
         wish: where the lesions should lie, and how large they should be.
+        turn: False leaves the lesions as they are, whatever size is wished.
 
     Raises:
         BadInputError: if a lesion finds no place that is as wished.
     """
-    return _stacked([_wished(image, public, backgrounds, side, rng, wish) for image in images.batches(1)])
+    return _stacked([_wished(image, public, backgrounds, side, rng, wish, turn=turn) for image in images.batches(1)])
 
 
 def candidate_windows(images: ImageSet, public: ImageSet, side: int, context: Context) -> Windows:
@@ -187,13 +195,20 @@ def reach_of(side: int) -> float:
 
 
 def _wished(
-    one: ImageSet, public: ImageSet, backgrounds: Index, side: int, rng: np.random.Generator, wish: Wish
+    one: ImageSet,
+    public: ImageSet,
+    backgrounds: Index,
+    side: int,
+    rng: np.random.Generator,
+    wish: Wish,
+    *,
+    turn: bool,
 ) -> tuple[Pixels, Place, int]:
     foreground = _foreground(one, side)
     allowed = wish.allowed(one.spatial)
     area = wish.area(one.spatial)
     for _ in range(TRIES):
-        moved = turned(foreground, reach_of(side), rng, area)
+        moved = turned(foreground, reach_of(side), rng, area) if turn else foreground
         behind = int(rng.choice(backgrounds))
         at = place(moved.mask, np.asarray(public.pixels[behind]), rng, allowed)
         if wish.granted(at.mask_in(one.spatial)):

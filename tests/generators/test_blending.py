@@ -80,3 +80,21 @@ def test_it_learns_nothing_and_grants_samples_only(data: TrainingData, tmp_path:
 def test_without_public_images_it_is_bad_input(data: TrainingData, context: Context) -> None:
     with pytest.raises(BadInputError, match="no public images"):
         Blending().fit(replace(data, public=None), context)
+
+
+def test_unturned_lesions_are_shown_as_they_are(data: TrainingData, context: Context) -> None:
+    """Somewhere in a sample lies a member's mask, pixel by pixel."""
+    samples = Blending(turn=False).sample(None, data, Path(), context)
+    for mask, source in zip(samples.mask, samples.source, strict=True):
+        shape = _cut_out(mask)
+        assert any(np.array_equal(shape, _cut_out(m)) for m in data.members.mask[data.members.patient == source])
+
+
+def test_it_says_that_real_lesions_are_shown(data: TrainingData, samples: ImageSet, context: Context) -> None:
+    (note,) = Blending().declare(samples, data, Path(), context).notes
+    assert "real patient" in note
+
+
+def _cut_out(mask: np.ndarray) -> np.ndarray:
+    """A mask without the empty rows and columns around its lesion."""
+    return mask[np.ix_(mask.any(1), mask.any(0))]
