@@ -17,13 +17,13 @@ ROUNDS = {"rounds": 5, "warmup_rounds": 1, "iterations": 1}
 def model():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return NoisePredictor(UNetShape(latent_channels=8, spatial=(16, 16), channels=32, classes=2)).train()
+        return NoisePredictor(UNetShape(latent_channels=4, spatial=(16, 16), channels=32, classes=2)).train()
 
 
 @pytest.fixture(scope="module")
 def batch():
     rng = torch.Generator().manual_seed(1)
-    x_t, velocity = (torch.randn((ROWS, 8, 16, 16), generator=rng) for _ in range(2))
+    x_t, velocity = (torch.randn((ROWS, 4, 16, 16), generator=rng) for _ in range(2))
     return (x_t, torch.randint(1000, (ROWS,), generator=rng), torch.randint(3, (ROWS,), generator=rng)), velocity
 
 

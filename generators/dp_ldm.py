@@ -99,7 +99,7 @@ class DpLdm:
             Literal["patient", "image"], Field(description="what one record is: all images of a patient, or one image")
         ] = "patient",
         batch: Annotated[int, Field(ge=1, le=1_000_000, description="units expected in a private step")] = 64,
-        steps: Annotated[int, Field(ge=1, le=1_000_000, description="private steps")] = 40,
+        steps: Annotated[int, Field(ge=1, le=1_000_000, description="private steps")] = 24,
         multiplicity: Annotated[
             int, Field(ge=1, le=1024, description="times and noises of an image, averaged before clipping")
         ] = 1,
@@ -125,8 +125,8 @@ class DpLdm:
         ] = 150,
         public_steps: Annotated[
             int, Field(ge=0, le=10_000_000, description="steps of the denoiser on public images; 0: none")
-        ] = 450,
-        public_batch: Annotated[int, Field(ge=1, le=1024, description="images in a step on public images")] = 32,
+        ] = 1000,
+        public_batch: Annotated[int, Field(ge=1, le=1024, description="images in a step on public images")] = 16,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest, of steps on public images")] = 2e-3,
         lesions: Annotated[
             float, Field(ge=0, le=1, description="share of the public images into which a lesion is drawn")
@@ -137,7 +137,7 @@ class DpLdm:
         autoencoder_channels: Annotated[
             int, Field(ge=16, le=512, multiple_of=16, description="width of the autoencoder")
         ] = 32,
-        latent_channels: Annotated[int, Field(ge=1, le=32, description="channels of the latents")] = 8,
+        latent_channels: Annotated[int, Field(ge=1, le=32, description="channels of the latents")] = 4,
         sampling_steps: Annotated[int, Field(ge=1, le=1000, description="DDIM steps of a sample")] = 25,
         ema: Annotated[float, Field(ge=0, lt=1, description="moving average of the U-Net's weights; 0: none")] = 0.99,
     ) -> None:

@@ -13,7 +13,7 @@ from privbench.generators.dp_trainable import select
 from privbench.generators.dp_training import UnitOptimizer, draw_units, private_step, squared_error
 
 SMALL = UNetShape(latent_channels=2, spatial=(4, 4), channels=16, classes=2)
-DEFAULT = UNetShape(latent_channels=8, spatial=(16, 16), channels=32, classes=2)  # dp-ldm's, at 64 pixels
+DEFAULT = UNetShape(latent_channels=4, spatial=(16, 16), channels=32, classes=2)  # dp-ldm's, at 64 pixels
 UNEQUAL = [3, 0, 1, 1, 3, 3, 3, 2, 3]  # the patient of each row: with one, two, one and five rows
 
 
