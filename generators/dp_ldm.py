@@ -122,10 +122,10 @@ class DpLdm:
         ] = None,
         autoencoder_steps: Annotated[
             int, Field(ge=1, le=1_000_000, description="steps of the autoencoder, on public images")
-        ] = 150,
+        ] = 100,
         public_steps: Annotated[
             int, Field(ge=0, le=10_000_000, description="steps of the denoiser on public images; 0: none")
-        ] = 1000,
+        ] = 800,
         public_batch: Annotated[int, Field(ge=1, le=1024, description="images in a step on public images")] = 16,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest, of steps on public images")] = 2e-3,
         lesions: Annotated[
