@@ -14,7 +14,7 @@ from .errors import BadInputError, SkippedError
 from .outputs import on_grid
 from .persist import fingerprint, load_images, load_split, save_images, save_split
 from .plugin import Chooses, Declares, Generator, Guard, Overfits
-from .processes import part, rank
+from .processes import meet, part, rank
 from .record import Declaration, Fingerprint, GuardCertificate
 from .staging import Staging
 from .target import Access, Denoiser, Target
@@ -160,6 +160,7 @@ class Making(Staging):
         inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
 
         def fit(folder: Path) -> None:
+            meet(self.spec.device)
             self._generator().fit(data, self.context("generator", name, folder))
 
         return self.store.stage("model", inputs, fit, helper=rank() > 0)

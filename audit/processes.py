@@ -10,6 +10,14 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0")) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
 
 
+def meet(device: str) -> None:
+    """Wait for the others, and on GPUs take the one of this process: before a generator builds its first network."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from accelerate import PartialState
+
+        PartialState(cpu=device == "cpu")
+
+
 def part() -> None:
     """Be alone from here on: what is trained later, for a certificate or a metric, this process trains by itself."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:

@@ -16,6 +16,7 @@ from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
 from .autoencoder import Autoencoder, load_autoencoder
+from .devices import is_main
 from .diffusion import (
     ATTENTION_SIDE,
     LatentDenoiser,
@@ -189,6 +190,8 @@ class DpLdm:
         else:
             latents = (height // factor, width // factor)
             autoencoder, model = take_up(self.warm_start, members.channels, latents, factor, len(labels), context)
+        if not is_main():
+            return  # several processes learn from public images together; privately learns one, with one noise
         with context.torch_scope("adapters"):
             select(model, self.trainable, self.lora_rank)
         model.to(context.device)
