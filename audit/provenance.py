@@ -44,16 +44,17 @@ def libraries() -> dict[str, str]:
 
 @cache
 def code_hash(*folders: Path) -> str:
-    """A hash of the Python files directly in ``folders``."""
+    """A hash of the Python files under ``folders``; how the command line is written changes no result."""
     digest = hashlib.sha256()
     for folder in folders:
-        for file in sorted(folder.glob("*.py")):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        for file in sorted(folder.rglob("*.py")):
+            if not file.is_relative_to(PACKAGE / "audit" / "cli"):
+                digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:32]
 
 
 def plugin_code(plugin: Plugin) -> str:
-    """A hash of the engine and of the folder that ``plugin`` lives in: any change of either recomputes its stages."""
+    """A hash of the engine and of all under the folder that ``plugin`` lives in: any change recomputes its stages."""
     file = sys.modules[plugin.entry.module].__file__
     folder = Path(file).parent if file else PACKAGE
     return code_hash(PACKAGE / "audit", folder)
