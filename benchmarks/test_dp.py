@@ -4,10 +4,10 @@ import pytest
 import torch
 from opacus import GradSampleModule
 
-from privbench.generators.diffusion import NoisePredictor, UNetShape
-from privbench.generators.dp_gradients import unit_gradients
-from privbench.generators.dp_noise import Seeded
-from privbench.generators.dp_training import UnitOptimizer, private_step, squared_error
+from privbench.generators.latent.diffusion import NoisePredictor, UNetShape
+from privbench.generators.private.gradients import unit_gradients
+from privbench.generators.private.noise import Seeded
+from privbench.generators.private.training import UnitOptimizer, private_step, squared_error
 
 ROWS, PHYSICAL = 64, 128
 ROUNDS = {"rounds": 5, "warmup_rounds": 1, "iterations": 1}

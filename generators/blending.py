@@ -10,10 +10,10 @@ from ..audit.context import Context
 from ..audit.plugin import generator
 from ..audit.record import Declaration
 from ..audit.types import ImageSet, Names, TrainingData
-from .few_shot import check_patients, few_shot, trained
-from .foreground import paste
+from .lesions.few_shot import check_patients, few_shot, trained
+from .lesions.foreground import paste
+from .lesions.windows import centers_of, own_backgrounds, public_of, side_for, turned_windows
 from .real import neutral_names, spread
-from .windows import centers_of, own_backgrounds, public_of, side_for, turned_windows
 
 NOTE = (
     "every sample shows the lesion of a real patient; where no attack notices it, the attacks compare what turning, "

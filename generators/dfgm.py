@@ -15,14 +15,9 @@ from ..audit.plugin import generator
 from ..audit.record import Crossing, Declaration
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, Names, TrainingData, concatenate
-from .autoencoder import Autoencoder, load_autoencoder
-from .border import came_in, went_out
-from .centres import Recipe, beside, sketched, train_autoencoder, train_center, train_shared
-from .choices import backgrounds_for, conditions_for
-from .colours import Colours, painted, regreyed
-from .controls import SITES, Wish
-from .devices import Precision
-from .diffusion import (
+from .latent.autoencoder import Autoencoder, load_autoencoder
+from .latent.devices import Precision
+from .latent.diffusion import (
     LatentDenoiser,
     Prediction,
     Sampler,
@@ -32,12 +27,16 @@ from .diffusion import (
     draw_latents,
     load_predictor,
 )
-from .few_shot import check_patients, few_shot, refuse_lone, trained
-from .foreground import paste, regrained
-from .procedural import drawn_windows
-from .real import neutral_names, spread
-from .training import RateSchedule, forget, leave, take_up
-from .windows import (
+from .latent.training import RateSchedule, forget, leave, take_up
+from .lesions.border import came_in, went_out
+from .lesions.centres import Recipe, beside, sketched, train_autoencoder, train_center, train_shared
+from .lesions.choices import backgrounds_for, conditions_for
+from .lesions.colours import Colours, painted, regreyed
+from .lesions.controls import SITES, Wish
+from .lesions.few_shot import check_patients, few_shot, refuse_lone, trained
+from .lesions.foreground import paste, regrained
+from .lesions.procedural import drawn_windows
+from .lesions.windows import (
     FADED,
     Agreement,
     agree,
@@ -48,6 +47,7 @@ from .windows import (
     side_for,
     turned_windows,
 )
+from .real import neutral_names, spread
 
 DRAWN = 1024
 NOTES = tuple(

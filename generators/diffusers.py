@@ -13,12 +13,12 @@ from ..audit.record import Declaration, Model
 from ..audit.target import Access
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
-from .pipeline_classes import Classes, classes_for
-from .pipeline_denoiser import PipelineDenoiser
-from .pipeline_files import LABEL, Contents, fingerprint_of, read_contents
-from .pipeline_overfit import overfit
-from .pipeline_parts import Pipeline, check_fits, load_pipeline
-from .pipeline_sampling import Sampler, draw, steps_of
+from .pipelines.classes import Classes, classes_for
+from .pipelines.denoiser import PipelineDenoiser
+from .pipelines.files import LABEL, Contents, fingerprint_of, read_contents
+from .pipelines.overfit import overfit
+from .pipelines.parts import Pipeline, check_fits, load_pipeline
+from .pipelines.sampling import Sampler, draw, steps_of
 from .real import neutral_names
 
 FITTED, OVERFITTED = "pipeline.json", "overfitted"

@@ -15,9 +15,9 @@ from ..audit.record import Declaration, Model, Privacy
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
-from .autoencoder import Autoencoder, load_autoencoder
-from .devices import is_main
-from .diffusion import (
+from .latent.autoencoder import Autoencoder, load_autoencoder
+from .latent.devices import is_main
+from .latent.diffusion import (
     ATTENTION_SIDE,
     LatentDenoiser,
     NoisePredictor,
@@ -27,7 +27,8 @@ from .diffusion import (
     load_predictor,
     save_predictor,
 )
-from .dp_accounting import (
+from .latent.training import forget
+from .private.accounting import (
     DEFAULT_EPSILON,
     Mechanism,
     default_delta,
@@ -35,11 +36,10 @@ from .dp_accounting import (
     noise_for,
     refuse_empty_claim,
 )
-from .dp_public import PublicRecipe, learn_public, take_up
-from .dp_trainable import fold, select
-from .dp_training import DpPlan, Private, train_privately
+from .private.public import PublicRecipe, learn_public, take_up
+from .private.trainable import fold, select
+from .private.training import DpPlan, Private, train_privately
 from .real import neutral_names
-from .training import forget
 
 ASSUMED = (
     "epsilon compares trainings with and without one unit; the number of patients and of images, the images' size and "

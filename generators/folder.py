@@ -14,10 +14,10 @@ from ..audit.errors import BadInputError
 from ..audit.plugin import generator
 from ..audit.record import Declaration
 from ..audit.types import ImageSet, Index, TrainingData
-from .intake import read_mark, take_in
-from .listing import listed
+from .reading.intake import read_mark, take_in
+from .reading.listing import listed
+from .reading.stacks import Reader
 from .real import neutral_names
-from .stacks import Reader
 
 LABEL = "generator 'folder'"
 BLOCK = 256

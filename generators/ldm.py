@@ -16,9 +16,9 @@ from ..audit.errors import BadInputError
 from ..audit.plugin import generator
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
-from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from .devices import Precision, join
-from .diffusion import (
+from .latent.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from .latent.devices import Precision, join
+from .latent.diffusion import (
     LatentDenoiser,
     NoisePredictor,
     Prediction,
@@ -31,9 +31,9 @@ from .diffusion import (
     noise_loss,
     save_predictor,
 )
+from .latent.records import Lesion, Told, moved, settle
+from .latent.training import Plan, RateSchedule, draw_batch, forget, leave, take_up, train
 from .real import neutral_names, spread
-from .records import Lesion, Told, moved, settle
-from .training import Plan, RateSchedule, draw_batch, forget, leave, take_up, train
 
 OVERFIT, OVERFIT_BATCH = Plan(steps=300, learning_rate=2e-3), 16
 LOOKED_AT = 2**26  # values, about, from which an autoencoder starts and that normalise its latents

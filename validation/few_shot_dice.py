@@ -22,11 +22,12 @@ from privbench.audit.context import Context
 from privbench.audit.types import ImageSet, Split, TrainingData, concatenate
 from privbench.audit.whole import write_text_whole
 from privbench.cohorts.brain_sim import brain_sim
-from privbench.generators import blending, centres, colours, dfgm, foreground, ldm, procedural, windows
+from privbench.generators import blending, dfgm, ldm
 from privbench.generators.blending import Blending
 from privbench.generators.dfgm import Dfgm
-from privbench.generators.few_shot import few_shot, trained
 from privbench.generators.ldm import Ldm
+from privbench.generators.lesions import centres, colours, foreground, procedural, windows
+from privbench.generators.lesions.few_shot import few_shot, trained
 from privbench.metrics.segmenter import segment, train_segmenter
 from privbench.metrics.training import Recipe
 

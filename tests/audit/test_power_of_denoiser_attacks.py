@@ -5,7 +5,7 @@ import pytest
 import privbench
 from privbench.audit.stages import Stages
 from privbench.generators import ldm
-from privbench.generators.training import Plan
+from privbench.generators.latent.training import Plan
 
 SPEC = {
     "cohort": {

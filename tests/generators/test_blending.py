@@ -13,8 +13,8 @@ from privbench.audit.plugin import facts_of
 from privbench.audit.target import Access
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.blending import Blending
-from privbench.generators.foreground import tissue_of
-from privbench.generators.windows import FADED
+from privbench.generators.lesions.foreground import tissue_of
+from privbench.generators.lesions.windows import FADED
 
 
 @pytest.fixture

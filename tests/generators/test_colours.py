@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from privbench.generators.colours import describe, greys, painted, regreyed
+from privbench.generators.lesions.colours import describe, greys, painted, regreyed
 
 LESIONS = (1, 4)
 

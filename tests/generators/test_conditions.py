@@ -9,9 +9,9 @@ import torch
 
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet
-from privbench.generators.conditions import Conditioner
-from privbench.generators.foreground import tissue_of
-from privbench.generators.records import UNKNOWN, Told, moved, settle
+from privbench.generators.latent.conditions import Conditioner
+from privbench.generators.latent.records import UNKNOWN, Told, moved, settle
+from privbench.generators.lesions.foreground import tissue_of
 
 
 @pytest.fixture

@@ -14,7 +14,17 @@ from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.dfgm import Dfgm
-from privbench.generators.foreground import blend, cut, grain, paste, place, radius, regrained, tissue_of, turned
+from privbench.generators.lesions.foreground import (
+    blend,
+    cut,
+    grain,
+    paste,
+    place,
+    radius,
+    regrained,
+    tissue_of,
+    turned,
+)
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batch": 4, "sampling_steps": 2, "blends": 1}
 

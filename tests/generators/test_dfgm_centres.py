@@ -11,7 +11,7 @@ from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData, concatenate
 from privbench.generators.dfgm import Dfgm
-from privbench.generators.few_shot import few_shot
+from privbench.generators.lesions.few_shot import few_shot
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batch": 4, "sampling_steps": 2, "blends": 1}
 

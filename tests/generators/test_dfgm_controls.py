@@ -12,7 +12,7 @@ from privbench.audit.errors import BadInputError
 from privbench.audit.plugin import options_model
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.dfgm import Dfgm
-from privbench.generators.windows import FADED
+from privbench.generators.lesions.windows import FADED
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batch": 4, "sampling_steps": 2, "blends": 1}
 

@@ -11,11 +11,11 @@ import torch
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import TrainingData
 from privbench.generators.diffusers import Diffusers
-from privbench.generators.pipeline_classes import classes_for
-from privbench.generators.pipeline_denoiser import PipelineDenoiser, epsilon
-from privbench.generators.pipeline_files import SCHEDULERS, read_contents
-from privbench.generators.pipeline_parts import load_pipeline
-from privbench.generators.pipeline_sampling import draw, steps_of
+from privbench.generators.pipelines.classes import classes_for
+from privbench.generators.pipelines.denoiser import PipelineDenoiser, epsilon
+from privbench.generators.pipelines.files import SCHEDULERS, read_contents
+from privbench.generators.pipelines.parts import load_pipeline
+from privbench.generators.pipelines.sampling import draw, steps_of
 
 from .made_pipelines import LATENTS, SIZE, ddpm, dit, kl, ldm, vq
 

@@ -10,8 +10,8 @@ from PIL import Image
 import privbench
 from privbench.audit.context import Context
 from privbench.audit.types import TrainingData
-from privbench.generators import pipeline_overfit
 from privbench.generators.diffusers import Diffusers
+from privbench.generators.pipelines import overfit as pipeline_overfit
 from privbench.testing import World
 
 from .made_pipelines import SIZE, ddpm, dit, unet  # isort: skip  # after the generator, which repairs torchvision

@@ -7,7 +7,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
-from privbench.generators.diffusion import (
+from privbench.generators.latent.diffusion import (
     NOISE_STEPS,
     NoisePredictor,
     UNetShape,

@@ -7,7 +7,13 @@ import pytest
 from opacus.accountants import PRVAccountant
 
 from privbench.audit.errors import BadInputError
-from privbench.generators.dp_accounting import Mechanism, default_delta, group_privacy, noise_for, refuse_empty_claim
+from privbench.generators.private.accounting import (
+    Mechanism,
+    default_delta,
+    group_privacy,
+    noise_for,
+    refuse_empty_claim,
+)
 
 MECHANISMS = [(1.0, 0.064, 1000), (2.0, 0.25, 50), (4.0, 0.5, 40), (5.0, 1.0, 30)]
 

@@ -6,11 +6,11 @@ import torch
 from opacus import GradSampleModule
 from scipy.stats import kstest
 
-from privbench.generators.diffusion import NoisePredictor, UNetShape
-from privbench.generators.dp_gradients import unit_gradients
-from privbench.generators.dp_noise import Secure, Seeded
-from privbench.generators.dp_trainable import select
-from privbench.generators.dp_training import UnitOptimizer, draw_units, private_step, squared_error
+from privbench.generators.latent.diffusion import NoisePredictor, UNetShape
+from privbench.generators.private.gradients import unit_gradients
+from privbench.generators.private.noise import Secure, Seeded
+from privbench.generators.private.trainable import select
+from privbench.generators.private.training import UnitOptimizer, draw_units, private_step, squared_error
 
 SMALL = UNetShape(latent_channels=2, spatial=(4, 4), channels=16, classes=2)
 DEFAULT = UNetShape(latent_channels=4, spatial=(16, 16), channels=32, classes=2)  # dp-ldm's, at 64 pixels

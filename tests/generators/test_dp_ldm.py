@@ -16,10 +16,11 @@ from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.record import Privacy
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators import dp_public, dp_training
 from privbench.generators.dp_ldm import DpLdm
-from privbench.generators.dp_public import drawn_images
-from privbench.generators.foreground import tissue_of
+from privbench.generators.lesions.foreground import tissue_of
+from privbench.generators.private import public as dp_public
+from privbench.generators.private import training as dp_training
+from privbench.generators.private.public import drawn_images
 
 SMALL = {
     "channels": 16,

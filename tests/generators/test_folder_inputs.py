@@ -15,11 +15,11 @@ from pydicom.data import get_testdata_file
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators import intake
 from privbench.generators.folder import Folder
-from privbench.generators.growing import GrowingArray
-from privbench.generators.listing import listed
-from privbench.generators.stacks import Reader
+from privbench.generators.reading import intake
+from privbench.generators.reading.growing import GrowingArray
+from privbench.generators.reading.listing import listed
+from privbench.generators.reading.stacks import Reader
 
 IMAGES = np.random.default_rng(0).random((7, 32, 32)).astype(np.float32)
 LABELS = np.arange(7) % 2

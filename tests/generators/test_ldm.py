@@ -14,8 +14,9 @@ from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.target import Denoiser
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators import ldm, training
-from privbench.generators.diffusion import alphas_cumprod
+from privbench.generators import ldm
+from privbench.generators.latent import training
+from privbench.generators.latent.diffusion import alphas_cumprod
 from privbench.generators.ldm import Ldm
 
 SMALL = {"channels": 16, "autoencoder_channels": 16, "batch": 8, "sampling_steps": 4}

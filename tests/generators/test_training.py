@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from privbench.audit.context import Context, Silent
 from privbench.audit.errors import BadInputError
 from privbench.audit.store import Store
-from privbench.generators import training
-from privbench.generators.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from privbench.generators.diffusion import NoisePredictor, UNetShape, load_predictor, save_predictor
-from privbench.generators.training import Plan, checkpoint_file, forget, load_weights, save_weights, train
+from privbench.generators.latent import training
+from privbench.generators.latent.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from privbench.generators.latent.diffusion import NoisePredictor, UNetShape, load_predictor, save_predictor
+from privbench.generators.latent.training import Plan, checkpoint_file, forget, load_weights, save_weights, train
 
 
 def train_a_line(context: Context, plan: Plan, width: int = 3, scale: float = 1.0) -> nn.Linear:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
-from privbench.generators import training
-from privbench.generators.devices import is_main, share
-from privbench.generators.training import Plan, train
+from privbench.generators.latent import training
+from privbench.generators.latent.devices import is_main, share
+from privbench.generators.latent.training import Plan, train
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 

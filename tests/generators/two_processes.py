@@ -11,8 +11,9 @@ from torch import nn
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.generators import ldm, training
-from privbench.generators.devices import is_main, join
+from privbench.generators import ldm
+from privbench.generators.latent import training
+from privbench.generators.latent.devices import is_main, join
 from privbench.generators.ldm import Ldm
 
 OPTIONS = {"channels": 16, "autoencoder_channels": 16, "batch": 6, "autoencoder_steps": 6, "steps": 6, "drop": 0.3}

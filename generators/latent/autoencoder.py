@@ -9,7 +9,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..audit.record import Model
+from ...audit.record import Model
 from .devices import share
 from .training import leave, load_weights, save_weights, take_up
 

@@ -8,11 +8,11 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from ..audit.errors import BadInputError
-from ..audit.record import Model
-from ..audit.types import ImageSet, Masks, Pixels
+from ...audit.errors import BadInputError
+from ...audit.record import Model
+from ...audit.types import ImageSet, Masks, Pixels
+from ..lesions.foreground import tissue_of
 from .diffusion import class_index
-from .foreground import tissue_of
 
 Lesion = Literal["auto", "none", "mask", "box", "attributes"]
 OWN_CLASSES = 4  # lesion classes that get a plane each

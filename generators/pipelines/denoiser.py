@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..audit.target import Queries
-from ..audit.types import ImageSet
-from .pipeline_classes import Classes
-from .pipeline_parts import Pipeline
+from ...audit.target import Queries
+from ...audit.types import ImageSet
+from .classes import Classes
+from .parts import Pipeline
 
 LEAST = 2.0**-24  # what diffusers' own solvers put for an abar of zero, so that attacks divide by none
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..audit.context import Context
-from ..audit.errors import BadInputError
-from ..audit.record import Model
-from ..audit.types import ImageSet, Index, Names, Pixels, TrainingData
+from ...audit.context import Context
+from ...audit.errors import BadInputError
+from ...audit.record import Model
+from ...audit.types import ImageSet, Index, Names, Pixels, TrainingData
 from .controls import ANYTHING, Wish
 from .foreground import EDGE, MARGIN, Foreground, Place, blend, cut, place, turned
 

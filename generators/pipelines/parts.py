@@ -9,9 +9,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ..audit.errors import BadInputError
-from ..audit.types import ImageSet
-from .pipeline_files import CONFIG, LABEL, SCHEDULER_CONFIG, Contents, Part, read_json, unsupported
+from ...audit.errors import BadInputError
+from ...audit.types import ImageSet
+from .files import CONFIG, LABEL, SCHEDULER_CONFIG, Contents, Part, read_json, unsupported
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 

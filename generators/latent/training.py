@@ -15,9 +15,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from ..audit.context import Context
-from ..audit.errors import BadInputError
-from ..audit.whole import write_text_whole, write_whole
+from ...audit.context import Context
+from ...audit.errors import BadInputError
+from ...audit.whole import write_text_whole, write_whole
 from .devices import Precision, Stepper, is_main, join, stepper, wait
 
 CHECKPOINT_EVERY = 250

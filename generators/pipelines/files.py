@@ -8,9 +8,9 @@ from typing import Any
 
 import diffusers
 
-from ..audit.context import Context
-from ..audit.errors import BadInputError
-from ..audit.record import Model
+from ...audit.context import Context
+from ...audit.errors import BadInputError
+from ...audit.record import Model
 
 LABEL = "generator 'diffusers'"
 INDEX, CONFIG, SCHEDULER_CONFIG = "model_index.json", "config.json", "scheduler_config.json"

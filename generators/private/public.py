@@ -10,14 +10,14 @@ from safetensors import SafetensorError
 from scipy import ndimage
 from torch import Tensor
 
-from ..audit.context import Context
-from ..audit.errors import BadInputError
-from ..audit.types import ImageSet
-from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from .diffusion import NoisePredictor, UNetShape, load_predictor, noise_loss, save_predictor
-from .foreground import paste, place
-from .procedural import blob
-from .training import Plan, draw_batch, forget, train
+from ...audit.context import Context
+from ...audit.errors import BadInputError
+from ...audit.types import ImageSet
+from ..latent.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from ..latent.diffusion import NoisePredictor, UNetShape, load_predictor, noise_loss, save_predictor
+from ..latent.training import Plan, draw_batch, forget, train
+from ..lesions.foreground import paste, place
+from ..lesions.procedural import blob
 
 REACH = 0.3  # of the image's shorter side: how far a drawn lesion extends from its middle
 LESION_WEIGHT = 2.0

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..audit.blend import over
-from ..audit.types import ImageSet, Masks, Pixels
+from ...audit.blend import over
+from ...audit.types import ImageSet, Masks, Pixels
 from .foreground import Foreground, place
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..audit.errors import BadInputError
-from ..audit.types import ImageSet, Index, Labels, Names
+from ...audit.errors import BadInputError
+from ...audit.types import ImageSet, Index, Labels, Names
 from .controls import Wish
 from .foreground import radius
 from .windows import centers_of, own_backgrounds, reach_of

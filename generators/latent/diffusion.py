@@ -14,10 +14,10 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..audit.context import Context
-from ..audit.record import Model
-from ..audit.target import Queries
-from ..audit.types import ImageSet, Labels
+from ...audit.context import Context
+from ...audit.record import Model
+from ...audit.target import Queries
+from ...audit.types import ImageSet, Labels
 from .conditions import Conditioner
 from .devices import share
 from .training import leave, load_weights, save_weights, take_up

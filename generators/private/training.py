@@ -11,13 +11,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..audit.context import Context
-from ..audit.whole import write_whole
-from .diffusion import NOISE_STEPS, NoisePredictor
-from .dp_accounting import Mechanism
-from .dp_gradients import Gradients, unit_gradients
-from .dp_noise import Chance, Secure, Seeded
-from .training import Plan, checkpoint_file
+from ...audit.context import Context
+from ...audit.whole import write_whole
+from ..latent.diffusion import NOISE_STEPS, NoisePredictor
+from ..latent.training import Plan, checkpoint_file
+from .accounting import Mechanism
+from .gradients import Gradients, unit_gradients
+from .noise import Chance, Secure, Seeded
 
 CHECKPOINT_EVERY = 10
 

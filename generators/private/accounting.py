@@ -12,7 +12,7 @@ import numpy as np
 from opacus.accountants import PRVAccountant, RDPAccountant
 from opacus.accountants.utils import get_noise_multiplier
 
-from ..audit.errors import BadInputError
+from ...audit.errors import BadInputError
 
 Unit = Literal["patient", "image"]
 DEFAULT_EPSILON = 10.0

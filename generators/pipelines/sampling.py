@@ -9,7 +9,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Tensor
 
-from .pipeline_parts import Pipeline
+from .parts import Pipeline
 
 Sampler = Literal["own", "ddim", "dpm-solver"]
 FEW = 50  # steps that DDIM's and latent diffusion's pipelines take unless told

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audit.types import Masks
+from ...audit.types import Masks
 
 SITES = r"(left|right|top|bottom|(top|bottom)-(left|right)|(0(\.\d+)?|1(\.0+)?|\.\d+),(0(\.\d+)?|1(\.0+)?|\.\d+))"
 NEAR = 0.05  # of the image's longer side: how far from a site given as numbers a lesion's centre may lie

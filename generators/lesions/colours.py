@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audit.record import Model
-from ..audit.types import FloatArray, Labels
+from ...audit.record import Model
+from ...audit.types import FloatArray, Labels
 from .foreground import TISSUE
 
 CAUTION = 4.0  # lesions' worth of belief that greys of different classes vary independently

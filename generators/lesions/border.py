@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audit.record import Crossing
-from ..audit.types import ImageSet, Index
+from ...audit.record import Crossing
+from ...audit.types import ImageSet, Index
 from .windows import Agreement, centers_of
 
 ONLY = "the only centre"

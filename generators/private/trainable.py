@@ -6,7 +6,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
-from .diffusion import NoisePredictor
+from ..latent.diffusion import NoisePredictor
 
 Trainable = Literal["all", "attention", "lora"]
 PROJECTIONS = ("to_q", "to_k", "to_v")

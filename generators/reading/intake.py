@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audit.context import Context, Step
-from ..audit.errors import BadInputError
-from ..audit.whole import write_text_whole, write_whole
+from ...audit.context import Context, Step
+from ...audit.errors import BadInputError
+from ...audit.whole import write_text_whole, write_whole
 from .growing import GrowingArray
 from .listing import Listing
 from .stacks import Reader, Stack

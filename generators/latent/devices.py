@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, distributed, nn
 
-from ..audit.errors import BadInputError
+from ...audit.errors import BadInputError
 
 Precision = Literal["auto", "no", "fp16", "bf16"]
 

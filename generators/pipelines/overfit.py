@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..audit.context import Context
-from ..audit.target import Queries
-from .pipeline_parts import Pipeline
-from .training import Plan, draw_batch, forget, train
+from ...audit.context import Context
+from ...audit.target import Queries
+from ..latent.training import Plan, draw_batch, forget, train
+from .parts import Pipeline
 
 NAME = "overfit"
 STEPS, BATCH = 300, 16

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audit.errors import BadInputError
-from ..audit.record import Model
-from ..audit.types import ImageSet, Labels
-from .pipeline_files import LABEL
-from .pipeline_parts import Pipeline
+from ...audit.errors import BadInputError
+from ...audit.record import Model
+from ...audit.types import ImageSet, Labels
+from .files import LABEL
+from .parts import Pipeline
 
 
 class Classes(Model):

@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..audit.context import seed_sequence
-from ..audit.errors import BadInputError
-from ..audit.types import ImageSet, Names
+from ...audit.context import seed_sequence
+from ...audit.errors import BadInputError
+from ...audit.types import ImageSet, Names
 from .windows import centers_of, lesions_of
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audit.context import Context
-from ..audit.types import ImageSet
-from .autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from .colours import describe, greys, painted
-from .devices import Precision
-from .diffusion import (
+from ...audit.context import Context
+from ...audit.types import ImageSet
+from ..latent.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from ..latent.devices import Precision
+from ..latent.diffusion import (
     NoisePredictor,
     Prediction,
     Schedule,
@@ -21,8 +20,9 @@ from .diffusion import (
     noise_loss,
     save_predictor,
 )
+from ..latent.training import Plan, RateSchedule, draw_batch, leave, train
+from .colours import describe, greys, painted
 from .foreground import grain
-from .training import Plan, RateSchedule, draw_batch, leave, train
 from .windows import Agreement, own_backgrounds, turned_windows
 
 FACTOR = 4

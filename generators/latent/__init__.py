@@ -1,0 +1,1 @@
+"""What latent diffusion models share: autoencoder, denoiser, conditions, training."""

@@ -1,0 +1,1 @@
+"""Models that diffusers saved, read part by part: the parts of ``diffusers``."""

@@ -1,0 +1,1 @@
+"""Images in folders, stacks, archives and scans, however many: the parts of ``folder``."""
