@@ -1,21 +1,21 @@
 """``privbench show``: one plugin's options, defaults and paper."""
 
 import inspect
-from typing import Annotated
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import typer
 
 
 def show(name: Annotated[str, typer.Argument(metavar="PLUGIN", help="A name from: privbench list")]) -> None:
     """Show what a plugin does, what it needs, and its options with their defaults."""
-    from rich import box
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.padding import Padding
 
     from ..catalogue import everywhere
     from ..plugin import options_model
-    from ..registry import load
+    from ..registry import SINGLE, load
 
     console = Console(highlight=False)
     for entry in everywhere(name):
@@ -39,17 +39,26 @@ def show(name: Annotated[str, typer.Argument(metavar="PLUGIN", help="A name from
         if not models["quick"].model_fields:
             console.print("no options\n")
             continue
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for title in ("option", "type", "default", "at --budget standard, full", "meaning"):
-            table.add_column(title, overflow="fold")
+        flag = f"--{entry.kind}-opt {'' if entry.kind in SINGLE else entry.name + '.'}"
+        console.print("" if entry.kind == "report" else f"options, each as {flag}NAME=VALUE:", markup=False)
         for option, field in models["quick"].model_fields.items():
             more = [models[budget].model_fields[option].default for budget in ("standard", "full")]
-            default = "required" if field.is_required() else str(field.default)
-            table.add_row(
-                escape(option),
-                escape(inspect.formatannotation(field.annotation).replace("typing.", "").replace("pathlib.", "")),
-                escape(default),
-                "" if all(m == field.default for m in more) else escape(", ".join(str(m) for m in more)),
-                escape(field.description or ""),
+            facts_of_it = [_type(field.annotation)]
+            if any(m != field.default for m in more):
+                facts_of_it.append("at --budget standard {}, full {}".format(*more))
+            default = "required" if field.is_required() else f"= {field.default}"
+            console.print(
+                f"  [bold]{escape(option)}[/bold] {escape(default)}  [dim]{escape('; '.join(facts_of_it))}[/dim]"
             )
-        console.print(table)
+            console.print(Padding(escape(field.description or ""), (0, 0, 0, 6)))
+        console.print()
+
+
+def _type(annotation: object) -> str:
+    """A type in a user's words: the choices where there are some, else its name."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return ", ".join(str(part) for part in parts)
+    if get_origin(annotation) in {Union, UnionType}:
+        return " or ".join("nothing" if part is NoneType else _type(part) for part in parts)
+    return annotation.__name__ if isinstance(annotation, type) and not parts else inspect.formatannotation(annotation)
