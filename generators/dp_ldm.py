@@ -15,12 +15,15 @@ from ..audit.record import Declaration, Model, Privacy
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
 from ..audit.whole import write_text_whole
-from .latent.autoencoder import Autoencoder, load_autoencoder
+from .latent.autoencoder import Autoencoder, factor_for, load_autoencoder
 from .latent.devices import is_main
 from .latent.diffusion import (
     ATTENTION_SIDE,
     LatentDenoiser,
     NoisePredictor,
+    Prediction,
+    Sampler,
+    Schedule,
     alphas_cumprod,
     class_index,
     draw_latents,
@@ -36,7 +39,7 @@ from .private.accounting import (
     noise_for,
     refuse_empty_claim,
 )
-from .private.public import PublicRecipe, learn_public, take_up
+from .private.public import PublicRecipe, learn_public, public_of, take_up
 from .private.trainable import fold, select
 from .private.training import DpPlan, Private, train_privately
 from .real import neutral_names
@@ -139,7 +142,16 @@ class DpLdm:
             int, Field(ge=16, le=512, multiple_of=16, description="width of the autoencoder")
         ] = 32,
         latent_channels: Annotated[int, Field(ge=1, le=32, description="channels of the latents")] = 4,
-        sampling_steps: Annotated[int, Field(ge=1, le=1000, description="DDIM steps of a sample")] = 25,
+        schedule: Annotated[
+            Schedule, Field(description="how noise grows: linear betas, or a cosine; as in warm_start, if given")
+        ] = "linear",
+        prediction: Annotated[
+            Prediction,
+            Field(description="what the U-Net puts out: velocity, or epsilon; as in warm_start, if given"),
+        ] = "v",
+        sampler: Annotated[Sampler, Field(description="of a sample: DDIM, or DPM-Solver++ of order 2")] = "ddim",
+        sampling_steps: Annotated[int, Field(ge=1, le=1000, description="denoising steps of a sample")] = 25,
+        sampling_batch: Annotated[int, Field(ge=1, le=4096, description="images denoised at once")] = 128,
         ema: Annotated[float, Field(ge=0, lt=1, description="moving average of the U-Net's weights; 0: none")] = 0.99,
     ) -> None:
         self.epsilon = epsilon
@@ -166,8 +178,12 @@ class DpLdm:
             latent_channels=latent_channels,
             lesions=lesions,
             ema=ema,
+            schedule=schedule,
+            prediction=prediction,
         )
+        self.sampler: Sampler = sampler
         self.sampling_steps = sampling_steps
+        self.sampling_batch = sampling_batch
         self.ema = ema
 
     def fit(self, data: TrainingData, context: Context) -> None:
@@ -179,8 +195,8 @@ class DpLdm:
         """
         if (context.folder / "unet.safetensors").exists():
             return
-        members, public = data.members, _public_of(data)
-        factor = _factor(members)
+        members, public = data.members, public_of(data)
+        factor = factor_for(members, "dp-ldm")
         self._refuse_contradictions(members, factor)
         mechanism, delta = self._mechanism(members)
         labels = () if members.label is None else tuple(np.unique(members.label).tolist())
@@ -224,7 +240,14 @@ class DpLdm:
         classes = context.rng("labels").integers(max(1, len(labels)), size=count)
         with context.progress.task("sampling", count) as step:
             latents = draw_latents(
-                unet, torch.from_numpy(classes), None, self.sampling_steps, context.torch_rng("noise"), step
+                unet,
+                torch.from_numpy(classes),
+                None,
+                self.sampling_steps,
+                context.torch_rng("noise"),
+                step,
+                batch=self.sampling_batch,
+                sampler=self.sampler,
             )
         return ImageSet(
             pixels=autoencoder.decode(latents).numpy(),
@@ -246,7 +269,7 @@ class DpLdm:
             )
             return predicted.cpu()
 
-        return LatentDenoiser(encode, predict, alphas_cumprod())
+        return LatentDenoiser(encode, predict, alphas_cumprod(unet.shape.schedule))
 
     def declare(
         self,
@@ -340,33 +363,6 @@ class DpLdm:
 def _load(model: Path, context: Context) -> tuple[Autoencoder, NoisePredictor, tuple[int, ...]]:
     labels = Classes.model_validate_json((model / "classes.json").read_text("utf-8")).labels
     return load_autoencoder(model, context.device), load_predictor(model, "unet", context), labels
-
-
-def _public_of(data: TrainingData) -> ImageSet:
-    public, shape = data.public, (data.members.channels, *data.members.spatial)
-    if public is None or len(public) == 0:
-        raise BadInputError(
-            "generator 'dp-ldm': the cohort has no public images to learn an autoencoder from\n"
-            "mark patients whose images may be shared as split=public in metadata.csv, or choose another generator"
-        )
-    if (public.channels, *public.spatial) != shape:
-        raise BadInputError(
-            f"generator 'dp-ldm': public images are {(public.channels, *public.spatial)}, members' are {shape}\n"
-            "give both the same size and channels"
-        )
-    return public
-
-
-def _factor(images: ImageSet) -> int:
-    """Pixels of image per pixel of latent: 8 for large images, else 4."""
-    fits = len(images.spatial) == 2 and all(32 <= side <= 512 and side % 8 == 0 for side in images.spatial)
-    if not fits or images.channels > 4:
-        shape = "x".join(map(str, images.spatial))
-        raise BadInputError(
-            f"generator 'dp-ldm': images are {shape} with {images.channels} channels\n"
-            "height and width must be 32 to 512 and divisible by 8, channels 1 to 4; set the cohort's option size"
-        )
-    return 8 if all(side >= 128 and side % 16 == 0 for side in images.spatial) else 4
 
 
 def _tensor(images: ImageSet) -> Tensor:

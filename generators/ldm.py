@@ -16,7 +16,7 @@ from ..audit.errors import BadInputError
 from ..audit.plugin import generator
 from ..audit.target import Access, Queries
 from ..audit.types import ImageSet, TrainingData
-from .latent.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
+from .latent.autoencoder import Autoencoder, AutoencoderShape, factor_for, load_autoencoder, save_autoencoder
 from .latent.devices import Precision, join
 from .latent.diffusion import (
     LatentDenoiser,
@@ -140,7 +140,7 @@ class Ldm:
                 what they lack, or to be guided without having learnt to do without.
         """
         join(context.device)
-        factor = factor_for(data.members)
+        factor = factor_for(data.members, "ldm")
         told = settle("ldm", data.members, self.label, self.center, self.lesion)
         if self.guidance != 1 and not self.drop:
             raise BadInputError(
@@ -307,23 +307,6 @@ class Ldm:
     def _load(model: Path, context: Context) -> tuple[Autoencoder, NoisePredictor, Told]:
         told = take_up(model / "told.json", Told)
         return load_autoencoder(model, context.device), load_predictor(model, "unet", context), told
-
-
-def factor_for(images: ImageSet) -> int:
-    """Pixels of image per pixel of latent: 8 for large images, else 4; latents always have even sides.
-
-    Raises:
-        BadInputError: if the images are of a size or number of channels that the model cannot take.
-    """
-    fits = len(images.spatial) == 2 and all(32 <= side <= 512 and side % 8 == 0 for side in images.spatial)
-    if not fits:
-        raise BadInputError(
-            f"generator 'ldm': images are {'x'.join(map(str, images.spatial))}\n"
-            "height and width must be 32 to 512 and divisible by 8; set the cohort's option size"
-        )
-    if images.channels > 4:
-        raise BadInputError(f"generator 'ldm': images have {images.channels} channels\nit takes 1 to 4")
-    return 8 if all(side >= 128 and side % 16 == 0 for side in images.spatial) else 4
 
 
 def _tensor(images: ImageSet) -> Tensor:

@@ -9,7 +9,9 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...audit.errors import BadInputError
 from ...audit.record import Model
+from ...audit.types import ImageSet
 from .devices import share
 from .training import leave, load_weights, save_weights, take_up
 
@@ -159,3 +161,20 @@ def load_autoencoder(folder: Path, device: str) -> Autoencoder:
         model = Autoencoder(take_up(folder / "autoencoder.json", AutoencoderShape))
     load_weights(model, folder / "autoencoder.safetensors", device)
     return model
+
+
+def factor_for(images: ImageSet, generator: str) -> int:
+    """Pixels of image per pixel of latent: 8 for large images, else 4; latents always have even sides.
+
+    Raises:
+        BadInputError: if the images are of a size or number of channels that the model cannot take.
+    """
+    fits = len(images.spatial) == 2 and all(32 <= side <= 512 and side % 8 == 0 for side in images.spatial)
+    if not fits:
+        raise BadInputError(
+            f"generator '{generator}': images are {'x'.join(map(str, images.spatial))}\n"
+            "height and width must be 32 to 512 and divisible by 8; set the cohort's option size"
+        )
+    if images.channels > 4:
+        raise BadInputError(f"generator '{generator}': images have {images.channels} channels\nit takes 1 to 4")
+    return 8 if all(side >= 128 and side % 16 == 0 for side in images.spatial) else 4

@@ -131,6 +131,13 @@ class NoisePredictor(nn.Module):
             return (x_t - (1 - abar).sqrt() * predicted) / abar.sqrt()
         return abar.sqrt() * x_t - (1 - abar).sqrt() * predicted
 
+    def target(self, x_0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """What the network is to put out for ``x_0`` noised by ``noise`` at steps ``t`` ``(n,)``."""
+        if self.shape.prediction == "epsilon":
+            return noise
+        velocity: Tensor = self.schedule.get_velocity(x_0, noise, t)
+        return velocity
+
     def _abar(self, t: Tensor, like: Tensor) -> Tensor:
         return alphas_cumprod(self.shape.schedule).to(device=like.device, dtype=like.dtype)[t][:, None, None, None]
 
@@ -172,7 +179,7 @@ def noise_loss(
     else:
         label = torch.where(dropped, model.shape.classes, label)
     x_t = model.schedule.add_noise(x_0, noise, t)[mine].to(device)
-    target = noise if model.shape.prediction == "epsilon" else model.schedule.get_velocity(x_0, noise, t)
+    target = model.target(x_0, noise, t)
     told = (None if part is None else part[mine].to(device) for part in (label, condition, given))
     error = functional.mse_loss(model(x_t, t[mine].to(device), *told), target[mine].to(device), reduction="none")
     return error.mean() if weight is None else (error * (weight / weight.mean())[mine].to(device)).mean()

@@ -12,9 +12,17 @@ from torch import Tensor
 
 from ...audit.context import Context
 from ...audit.errors import BadInputError
-from ...audit.types import ImageSet
+from ...audit.types import ImageSet, TrainingData
 from ..latent.autoencoder import Autoencoder, AutoencoderShape, load_autoencoder, save_autoencoder
-from ..latent.diffusion import NoisePredictor, UNetShape, load_predictor, noise_loss, save_predictor
+from ..latent.diffusion import (
+    NoisePredictor,
+    Prediction,
+    Schedule,
+    UNetShape,
+    load_predictor,
+    noise_loss,
+    save_predictor,
+)
 from ..latent.training import Plan, draw_batch, forget, train
 from ..lesions.foreground import paste, place
 from ..lesions.procedural import blob
@@ -37,6 +45,28 @@ class PublicRecipe:
     latent_channels: int
     lesions: float
     ema: float
+    schedule: Schedule = "linear"
+    prediction: Prediction = "v"
+
+
+def public_of(data: TrainingData) -> ImageSet:
+    """The public images.
+
+    Raises:
+        BadInputError: if there are none, or they are of another shape than the members'.
+    """
+    public, shape = data.public, (data.members.channels, *data.members.spatial)
+    if public is None or len(public) == 0:
+        raise BadInputError(
+            "generator 'dp-ldm': the cohort has no public images to learn an autoencoder from\n"
+            "mark patients whose images may be shared as split=public in metadata.csv, or choose another generator"
+        )
+    if (public.channels, *public.spatial) != shape:
+        raise BadInputError(
+            f"generator 'dp-ldm': public images are {(public.channels, *public.spatial)}, members' are {shape}\n"
+            "give both the same size and channels"
+        )
+    return public
 
 
 def drawn_images(public: ImageSet, share: float, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -166,6 +196,8 @@ def _denoiser(recipe: PublicRecipe, latents: Tensor, classes: int, context: Cont
                 latent_channels=recipe.latent_channels,
                 spatial=(latents.shape[2], latents.shape[3]),
                 channels=recipe.channels,
+                schedule=recipe.schedule,
+                prediction=recipe.prediction,
             )
         ).to(context.device)
     label = torch.zeros(len(latents), dtype=torch.int64)

@@ -147,8 +147,7 @@ def _step(model: NoisePredictor, optimizer: UnitOptimizer, data: Private, plan: 
     x_0, t = data.latents[rows], torch.randint(NOISE_STEPS, (len(rows),), generator=rng)
     noise = torch.randn(x_0.shape, generator=rng)
     inputs = (model.schedule.add_noise(x_0, noise, t), t, data.label[rows])
-    velocity = model.schedule.get_velocity(x_0, noise, t)
-    private_step(model, optimizer, inputs, velocity, data.unit[rows], plan.physical)
+    private_step(model, optimizer, inputs, model.target(x_0, noise, t), data.unit[rows], plan.physical)
 
 
 def private_step(

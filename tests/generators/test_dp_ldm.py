@@ -17,6 +17,7 @@ from privbench.audit.errors import BadInputError
 from privbench.audit.record import Privacy
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.dp_ldm import DpLdm
+from privbench.generators.latent.diffusion import alphas_cumprod
 from privbench.generators.lesions.foreground import tissue_of
 from privbench.generators.private import public as dp_public
 from privbench.generators.private import training as dp_training
@@ -283,3 +284,27 @@ def test_lesions_are_drawn_into_tissue_and_nowhere_else(data: TrainingData) -> N
     assert not (lesions.numpy()[:, 0] & ~inside).any()
     assert float(images.min()) >= 0
     assert float(images.max()) <= 1
+
+
+@pytest.mark.parametrize(("schedule", "prediction"), [("cosine", "epsilon"), ("linear", "v")])
+def test_schedule_prediction_and_sampler_are_as_asked(
+    data: TrainingData, context: Context, schedule: str, prediction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def target(self: object, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        made = original(self, x_0, noise, t)
+        seen.append(torch.equal(made, noise))
+        return made
+
+    original = dp_training.NoisePredictor.target
+    monkeypatch.setattr(dp_training.NoisePredictor, "target", target)
+    generator = small(schedule=schedule, prediction=prediction, sampler="dpm-solver", public_steps=0, sampling_batch=2)
+    generator.fit(data, context)
+    assert set(seen) == {prediction == "epsilon"}
+    denoiser = generator.denoiser(data, context.folder, context)
+    assert torch.equal(denoiser.alphas_cumprod, alphas_cumprod(schedule))
+    drawn = generator.sample(3, data, context.folder, context)
+    other = small(schedule=schedule, prediction=prediction, public_steps=0).sample(3, data, context.folder, context)
+    assert np.isfinite(drawn.pixels).all()
+    assert not np.array_equal(drawn.pixels, other.pixels)
