@@ -43,7 +43,7 @@ DRAWN_AT_ONCE = 128
 @generator(
     access=Access.WEIGHTS,
     paper="arXiv:2112.10752",
-    standard={"autoencoder_steps": 3000, "steps": 8000, "channels": 64, "sampling_steps": 50},
+    standard={"autoencoder_steps": 3000, "steps": 4000, "channels": 64, "sampling_steps": 50},
     full={"autoencoder_steps": 10000, "steps": 40000, "channels": 96, "sampling_steps": 100},
 )
 class Ldm:
