@@ -34,7 +34,7 @@ from .lesions.choices import backgrounds_for, conditions_for
 from .lesions.colours import Colours, painted, regreyed
 from .lesions.controls import SITES, Wish
 from .lesions.few_shot import check_patients, few_shot, refuse_lone, trained
-from .lesions.foreground import paste, regrained
+from .lesions.foreground import paste
 from .lesions.procedural import drawn_windows
 from .lesions.windows import (
     FADED,
@@ -114,8 +114,8 @@ class Dfgm:
         autoencoder_steps: Annotated[int, Field(ge=1, le=1_000_000, description="steps of the autoencoder")] = 60,
         shared_steps: Annotated[
             int, Field(ge=1, le=1_000_000, description="steps on public images before the centres part")
-        ] = 450,
-        steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 150,
+        ] = 400,
+        steps: Annotated[int, Field(ge=1, le=10_000_000, description="steps of each centre's model")] = 200,
         batch: Annotated[int, Field(ge=1, le=1024, description="windows in a step")] = 24,
         learning_rate: Annotated[float, Field(gt=0, le=0.1, description="highest learning rate of all models")] = 2e-3,
         rate_schedule: Annotated[RateSchedule, Field(description="the learning rate after its warm-up")] = "cosine",
@@ -327,8 +327,8 @@ class Dfgm:
         rng = context.rng("places", center)
         windows = turned_windows(conditions, public, backgrounds, agreed.side, rng, self.wish)
         colours = take_up(model / f"colours-{number}.json", Colours)
-        drawn = colours.draw(label, len(conditions), context.rng("colours", center))
-        sketches = painted(windows.background, windows.mask, drawn, agreed.lesions)
+        looks = colours.draw(label, windows.mask, context.rng("colours", center))
+        sketches = painted(windows.background, windows.mask, looks.greys, agreed.lesions)
         behind = autoencoder.encode(sketches)
         change = draw_latents(
             load_predictor(model, f"unet-{number}", context),
@@ -341,11 +341,10 @@ class Dfgm:
             sampler=self.sampler,
         )
         pixels, mask = np.empty_like(conditions.pixels), np.zeros((len(conditions), *conditions.spatial), np.uint8)
-        lesions = regreyed(autoencoder.decode(behind + change), sketches, windows.mask, agreed.lesions).numpy()
-        wanted, rng = np.array(colours.grain, np.float32), context.rng("grain", center)
+        decoded = autoencoder.decode(behind + change)
+        lesions = regreyed(decoded, sketches, windows.mask, agreed.lesions, looks.deviations).numpy()
         for row, (at, image, lesion) in enumerate(zip(windows.places, windows.backgrounds, lesions, strict=True)):
-            grained = regrained(lesion, at.mask, wanted, rng).clip(0.0, 1.0)
-            pixels[row] = paste(grained, at.alpha, at.corner, np.asarray(public.pixels[image]))
+            pixels[row] = paste(lesion, at.alpha, at.corner, np.asarray(public.pixels[image]))
             mask[row] = at.mask_in(mask.shape[1:])
         return replace(conditions, pixels=pixels, mask=mask, visit=None, source=conditions.patient)
 

@@ -21,8 +21,7 @@ from ..latent.diffusion import (
     save_predictor,
 )
 from ..latent.training import Plan, RateSchedule, draw_batch, leave, train
-from .colours import describe, greys, painted
-from .foreground import grain
+from .colours import describe, greys, looks, painted
 from .windows import Agreement, own_backgrounds, turned_windows
 
 FACTOR = 4
@@ -152,12 +151,10 @@ def train_center(
     repeated = own.take(np.tile(np.arange(len(own)), recipe.blends))
     backgrounds = own_backgrounds(public, center)
     windows = turned_windows(repeated, public, backgrounds, agreed.side, context.rng("blends", center))
-    found = greys(windows.image, windows.background, windows.mask, agreed.lesions)
-    grains = [grain(image, mask) for image, mask in zip(windows.image.numpy(), windows.mask.numpy(), strict=True)]
-    average = tuple(np.mean(grains, axis=0).tolist())
-    colours = describe(found, repeated.label, agreed.labels, agreed.lesions, average)
+    found = looks(windows.image, windows.background, windows.mask, agreed.lesions)
+    colours = describe(found, windows.mask, repeated.label, agreed.labels, agreed.lesions, recipe.blends)
     leave(context.folder / f"colours-{number}.json", colours)
-    behind = autoencoder.encode(painted(windows.background, windows.mask, found, agreed.lesions))
+    behind = autoencoder.encode(painted(windows.background, windows.mask, found.greys, agreed.lesions))
     latents = autoencoder.encode(windows.image) - behind
     weight = agreed.cells(windows.mask, FACTOR) + ELSEWHERE
     classes = class_index(repeated.label, len(repeated), agreed.labels)

@@ -1,4 +1,6 @@
-"""The greys of a lesion's parts: painted flat they make a sketch, and a few numbers describe how they vary."""
+"""How the parts of lesions look: painted in flat greys they make a sketch, and a few numbers describe how they vary."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,35 +10,81 @@ from ...audit.record import Model
 from ...audit.types import FloatArray, Labels
 from .foreground import TISSUE
 
-CAUTION = 4.0  # lesions' worth of belief that greys of different classes vary independently
+CAUTION = 4.0  # lesions' worth of belief that looks depend neither on size nor on one another
+TEXTURED = 8  # pixels from which on a part is said to have a texture
+PLAIN = 0.05  # standard deviation of a part that was never seen so large
+FAR = 2.0  # how far from its label's mean the logarithm of an area is trusted
+STRETCH = 4.0  # most that a texture is strengthened or weakened
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """How the parts of n lesions look.
+
+    Attributes:
+        greys: ``(n, classes, channels)`` mean difference to the tissue; nan where a class is absent.
+        deviations: the same shape, standard deviation within the part; nan where it has too few pixels.
+    """
+
+    greys: FloatArray
+    deviations: FloatArray
 
 
 class Colours(Model):
-    """How the greys of lesion classes vary among the lesions of one centre, relative to the tissue they are seen in.
+    """How the looks of lesions vary at one centre: greys relative to the tissue they are seen in, and their texture.
+
+    A look in one row: the greys of all classes and channels, then the logarithms of the deviations. It depends on how
+    many pixels each class covers: a small core is brightened by its rim, a thin rim is of one grey.
 
     Attributes:
         lesions: the classes told apart.
         labels: the labels told apart; one entry, 0, where there are none.
-        mean: for each label, class and channel the mean difference to the tissue.
-        covariance: of those differences around their label's mean, classes and channels in one row: a bright rim and a
-            bright oedema go together.
-        grain: of each channel inside the lesions, on average; see ``foreground.grain``.
+        channels: of the images.
+        mean: for each label the mean look.
+        area: for each label and class the mean logarithm of its pixels.
+        slope: for each class how a look changes with the logarithm of its pixels.
+        covariance: of what remains: a bright rim and a bright oedema go together.
     """
 
     lesions: tuple[int, ...]
     labels: tuple[int, ...]
-    mean: tuple[tuple[tuple[float, ...], ...], ...]
+    channels: int
+    mean: tuple[tuple[float, ...], ...]
+    area: tuple[tuple[float, ...], ...]
+    slope: tuple[tuple[float, ...], ...]
     covariance: tuple[tuple[float, ...], ...]
-    grain: tuple[float, ...]
 
-    def draw(self, label: Labels | None, n: int, rng: np.random.Generator) -> FloatArray:
-        """Greys ``(n, classes, channels)`` for lesions of these labels, relative to the tissue around."""
-        which = np.zeros(n, np.intp) if label is None else np.searchsorted(self.labels, label)
-        mean = np.array(self.mean)[which]
-        values, vectors = np.linalg.eigh(np.array(self.covariance))
+    def draw(self, label: Labels | None, masks: Tensor, rng: np.random.Generator) -> Looks:
+        """Looks for lesions of these labels and masks ``(n, h, w)``."""
+        which = np.zeros(len(masks), np.intp) if label is None else np.searchsorted(self.labels, label)
+        columns = 2 * len(self.lesions) * self.channels
+        larger = areas(masks, self.lesions) - np.array(self.area)[which]
+        expected = (
+            larger.clip(-FAR, FAR) @ np.array(self.slope).reshape(len(self.lesions), columns)
+            + np.array(self.mean)[which]
+        )
+        values, vectors = np.linalg.eigh(np.array(self.covariance).reshape(columns, columns))
         spread = vectors * np.sqrt(values.clip(min=0.0))  # pairs that were never seen together may make one negative
-        drawn: FloatArray = mean + (rng.standard_normal((n, len(values))) @ spread.T).reshape(mean.shape)
-        return drawn
+        drawn = expected + rng.standard_normal(expected.shape) @ spread.T
+        greys_, logarithms = drawn.reshape(len(masks), 2, len(self.lesions), self.channels).swapaxes(0, 1)
+        return Looks(greys_, np.exp(logarithms))
+
+
+def looks(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int, ...]) -> Looks:
+    """How the lesions of ``images`` look against ``backgrounds``, both ``(n, channels, h, w)``."""
+    deviations = np.full((len(images), len(lesions), images.shape[1]), np.nan)
+    for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        for k, lesion in enumerate(lesions):
+            inside = mask == lesion
+            if inside.sum() >= TEXTURED:
+                deviations[row, k] = image[:, inside].std(1).numpy()
+    return Looks(greys(images, backgrounds, masks, lesions), deviations)
+
+
+def areas(masks: Tensor, lesions: tuple[int, ...]) -> FloatArray:
+    """Logarithm of 1 and the pixels of each class, ``(n, classes)``."""
+    pixels = [np.log1p((masks == lesion).sum((1, 2)).numpy()) for lesion in lesions]
+    return np.stack(pixels, 1) if pixels else np.zeros((len(masks), 0))
 
 
 def greys(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int, ...]) -> FloatArray:
@@ -52,27 +100,48 @@ def greys(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int
 
 
 def describe(
-    found: FloatArray,
+    found: Looks,
+    masks: Tensor,
     label: Labels | None,
     labels: tuple[int, ...],
     lesions: tuple[int, ...],
-    grain: tuple[float, ...] = (),
+    copies: int = 1,
 ) -> Colours:
-    """What ``greys`` found, in numbers; a class that a label never shows is described by all labels together."""
+    """What ``looks`` found, in numbers; a class that a label never shows is described by all labels together.
+
+    Args:
+        found: the looks of n lesions.
+        masks: ``(n, h, w)`` their masks.
+        label: ``(n,)`` their labels, or None.
+        labels: the labels told apart.
+        lesions: the classes told apart.
+        copies: how many of the n show the same lesion, and so are worth one.
+    """
     own = labels or (0,)
-    mean = np.zeros((len(own), *found.shape[1:]))
-    rest = found.copy()
+    rest = np.concatenate((found.greys, np.log(found.deviations.clip(min=1e-3))), 1).reshape(len(masks), -1)
+    larger = areas(masks, lesions)
+    unseen = np.repeat((0.0, np.log(PLAIN)), rest.shape[1] // 2)
+    overall, usual = _means(rest, unseen), larger.mean(0)
+    mean, area = np.tile(overall, (len(own), 1)), np.tile(usual, (len(own), 1))
     for at, value in enumerate(own):
-        rows = np.ones(len(found), bool) if label is None or not labels else label == value
-        for k in range(len(lesions)):
-            mean[at, k] = _of_class(found[rows], found, k).mean(0)
+        rows = np.ones(len(rest), bool) if label is None or not labels else label == value
+        if rows.any():
+            mean[at], area[at] = _means(rest[rows], overall), larger[rows].mean(0)
         rest[rows] -= mean[at]
+        larger[rows] -= area[at]
+    caution = CAUTION * copies
+    slope = np.zeros((len(lesions), rest.shape[1]))
+    for j, column in enumerate(rest.T):
+        slope[:, j] = _slope(larger, column, caution)
+    rest -= larger @ slope
     return Colours(
         lesions=lesions,
         labels=own,
-        mean=tuple(tuple(tuple(channels) for channels in classes) for classes in mean.tolist()),
-        covariance=tuple(tuple(row) for row in _covariance(rest.reshape(len(rest), -1)).tolist()),
-        grain=grain,
+        channels=found.greys.shape[2],
+        mean=_rows(mean),
+        area=_rows(area),
+        slope=_rows(slope),
+        covariance=_rows(_covariance(rest, caution)),
     )
 
 
@@ -96,19 +165,34 @@ def painted(backgrounds: Tensor, masks: Tensor, colours: FloatArray, lesions: tu
     return sketch
 
 
-def regreyed(images: Tensor, sketches: Tensor, masks: Tensor, lesions: tuple[int, ...]) -> Tensor:
-    """Images with every lesion class lifted or lowered to the mean grey that it has in the sketch.
+def regreyed(
+    images: Tensor, sketches: Tensor, masks: Tensor, lesions: tuple[int, ...], deviations: FloatArray
+) -> Tensor:
+    """Images with every lesion class at the mean grey that it has in the sketch, and of the texture asked for.
 
     Of what a model learns from this holds exactly. Of what it makes it does not quite: an autoencoder blurs a small
-    dark core into the bright rim around it.
+    dark core into the bright rim around it, and a short training leaves ripples of its own.
+
+    Args:
+        images: ``(n, channels, h, w)`` as decoded.
+        sketches: the same shape.
+        masks: ``(n, h, w)`` lesion classes.
+        lesions: the classes, in the order of ``deviations``.
+        deviations: ``(n, classes, channels)`` standard deviation within a class; nan leaves it as it is.
     """
-    lifted = images.clone()
+    matched = images.clone()
     for row, mask in enumerate(masks):
-        for lesion in lesions:
+        for k, lesion in enumerate(lesions):
             inside = mask == lesion
-            if inside.any():
-                lifted[row, :, inside] += (sketches[row, :, inside] - images[row, :, inside]).mean(1, keepdim=True)
-    return lifted.clamp(0.0, 1.0)
+            if not inside.any():
+                continue
+            pixels, gain = images[row, :, inside], torch.ones(images.shape[1], 1)
+            if inside.sum() >= TEXTURED and np.isfinite(deviations[row, k]).all():
+                wanted = torch.from_numpy(deviations[row, k]).float()
+                gain[:, 0] = (wanted / pixels.std(1).clamp_min(1e-6)).clamp(1 / STRETCH, STRETCH)
+            middle = pixels.mean(1, keepdim=True)
+            matched[row, :, inside] = sketches[row, :, inside].mean(1, keepdim=True) + gain * (pixels - middle)
+    return matched.clamp(0.0, 1.0)
 
 
 def tissue_grey(backgrounds: Tensor) -> Tensor:
@@ -122,17 +206,30 @@ def tissue_grey(backgrounds: Tensor) -> Tensor:
     return (backgrounds * tissue).sum((2, 3)) / tissue.sum((2, 3)).clamp_min(1.0)
 
 
-def _of_class(rows: FloatArray, every: FloatArray, k: int) -> FloatArray:
-    """The greys of class ``k`` among ``rows``; among ``every`` where none of them shows it, 0 where none does."""
-    own, others = (part[:, k][np.isfinite(part[:, k]).all(1)] for part in (rows, every))
-    return own if len(own) else others if len(others) else np.zeros((1, every.shape[2]))
+def _means(rows: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Mean of what is finite in each column of ``rows``, and ``otherwise`` where nothing is."""
+    seen = np.isfinite(rows)
+    count = seen.sum(0)
+    means: FloatArray = np.where(count > 0, np.where(seen, rows, 0.0).sum(0) / np.maximum(count, 1), otherwise)
+    return means
 
 
-def _covariance(rest: FloatArray) -> FloatArray:
+def _slope(larger: FloatArray, column: FloatArray, caution: float) -> FloatArray:
+    """How ``column`` ``(n,)`` changes with each column of ``larger``, drawn to 0 (ridge regression)."""
+    seen = np.isfinite(column)
+    x, y = larger[seen], column[seen]
+    return np.asarray(np.linalg.solve(x.T @ x + caution * np.eye(x.shape[1]), x.T @ y))
+
+
+def _covariance(rest: FloatArray, caution: float) -> FloatArray:
     """Covariance of the columns of ``rest`` ``(n, d)``, nan where unseen; nearer to independence the smaller n."""
     seen = np.isfinite(rest)
     filled = np.where(seen, rest, 0.0)
     together = seen.T.astype(np.float64) @ seen
     covariance: FloatArray = filled.T @ filled / np.maximum(together, 1.0)
-    covariance *= np.where(np.eye(len(covariance), dtype=bool), 1.0, together / (together + CAUTION))
+    covariance *= np.where(np.eye(len(covariance), dtype=bool), 1.0, together / (together + caution))
     return covariance
+
+
+def _rows(array: FloatArray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in array.tolist())

@@ -15,6 +15,8 @@ TISSUE = 0.15
 TURNED_SCALE = (0.85, 1.15)
 BENT, BENT_SMOOTH = 0.1, 5.0  # how far a lesion is bent, as a share of its radius, and over how many pixels
 NEIGHBOURS = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]).astype(np.float32) / 6
+FLUID = 0.55  # of the tissue's mean brightness: what is darker is fluid
+DRIEST = 0.15  # share of the places where a lesion fits: those where it covers least fluid
 TRUST = 0.5  # in the ring's brightness: half of what rings differ by is anatomy, not the receive field
 
 
@@ -66,6 +68,13 @@ def tissue_of(pixels: Pixels) -> NDArray[np.bool_]:
         return filled
     largest: NDArray[np.bool_] = regions == 1 + np.bincount(regions.ravel())[1:].argmax()
     return largest
+
+
+def fluid_of(pixels: Pixels, tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where ``(channels, h, w)`` is dark in every channel although inside the ``tissue``, as ventricles are in T1."""
+    bright = pixels.max(0)
+    dark: NDArray[np.bool_] = tissue & (bright < FLUID * bright.mean(where=tissue)) if tissue.any() else tissue
+    return dark
 
 
 def window(array: NDArray[Any], corner: tuple[int, int], side: int) -> NDArray[Any]:
@@ -162,9 +171,11 @@ def turned(
 
 
 def place(mask: Masks, image: Pixels, rng: np.random.Generator, allowed: NDArray[np.bool_] | None = None) -> Place:
-    """A random place in the brain of ``image`` where the lesion of ``mask`` lies on tissue.
+    """A random place in the brain of ``image`` where the lesion of ``mask`` lies on tissue and covers little fluid.
 
-    Where it fits nowhere, the place where least of it leaves the tissue, and the mask without that part.
+    A tumour grows in tissue and pushes ventricles aside, and its oedema spares them; a segmenter of real tumours finds
+    less of those that are laid over fluid. Where a lesion fits nowhere, the place where least of it leaves the tissue,
+    and the mask without that part.
 
     Args:
         mask: ``(side, side)`` lesion classes.
@@ -176,21 +187,28 @@ def place(mask: Masks, image: Pixels, rng: np.random.Generator, allowed: NDArray
     tissue = tissue_of(image)
     h, w = tissue.shape
     size = (h + 2 * side, w + 2 * side)
-    outside = np.ones(size)
-    outside[side : side + h, side : side + w] = ~tissue
     lesion = mask > 0
     if not lesion.any():  # a tumour-free window still looks at the brain
         lesion = np.zeros_like(lesion)
         lesion[side // 2, side // 2] = True
-    # How many lesion pixels lie off the tissue, for every corner at once: a correlation.
-    spectrum = np.fft.rfft2(outside) * np.conj(np.fft.rfft2(lesion, size))
-    off = np.rint(np.fft.irfft2(spectrum, size))[: h + side, : w + side]
+
+    def covered(where: NDArray[np.bool_], beyond: float) -> NDArray[np.float64]:
+        """How many lesion pixels lie there, for every corner at once: a correlation."""
+        padded = np.full(size, beyond)
+        padded[side : side + h, side : side + w] = where
+        spectrum = np.fft.rfft2(padded) * np.conj(np.fft.rfft2(lesion, size))
+        return np.rint(np.fft.irfft2(spectrum, size))[: h + side, : w + side]
+
+    off = covered(~tissue, 1.0)
     if allowed is not None:
         middle = centre_of(lesion)
         there = np.zeros(size, bool)
         there[side : side + h, side : side + w] = allowed
         off[~there[middle[0] :, middle[1] :][: h + side, : w + side]] = np.inf
-    y, x = rng.choice(np.argwhere(off == off.min()))
+    fits = off == off.min()
+    wet = covered(fluid_of(image, tissue), 0.0)
+    fits &= wet <= np.quantile(wet[fits], DRIEST)
+    y, x = rng.choice(np.argwhere(fits))
     corner = (int(y) - side, int(x) - side)
     inside = window(tissue, corner, side)
     kept = np.where(inside, mask, 0).astype(np.uint8)

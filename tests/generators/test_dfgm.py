@@ -17,6 +17,7 @@ from privbench.generators.dfgm import Dfgm
 from privbench.generators.lesions.foreground import (
     blend,
     cut,
+    fluid_of,
     grain,
     paste,
     place,
@@ -177,6 +178,26 @@ def test_a_lesion_too_large_for_the_brain_is_clipped_to_it(data: TrainingData) -
     tissue = tissue_of(data.public.pixels[0])
     assert at.mask_in((32, 32)).any()
     assert tissue[at.mask_in((32, 32)) > 0].all()
+
+
+def test_a_lesion_leaves_the_ventricles_free_where_it_can() -> None:
+    """A brain with fluid in its right half: tissue on the left has room for the lesion, so there it is placed."""
+    y, x = np.mgrid[:40, :40]
+    head = np.hypot(y - 19.5, x - 19.5) < 18
+    fluid = head & (np.hypot(y - 19.5, x - 28) < 7)
+    image = np.select([fluid, head], [0.15, 0.6], 0.0).astype(np.float32)[None]
+    assert np.array_equal(fluid_of(image, tissue_of(image)), fluid)
+    mask = np.zeros((24, 24), np.uint8)
+    mask[9:15, 9:15] = 1
+    rng = np.random.default_rng(0)
+    at = [place(mask, image, rng).mask_in((40, 40)) > 0 for _ in range(30)]
+    assert not any((fluid & here).any() for here in at)
+    assert len({here.tobytes() for here in at}) > 15, "at many places"
+    everywhere = np.where(head, 0.6, 0.0).astype(np.float32)[None]
+    assert not fluid_of(everywhere, tissue_of(everywhere)).any()
+    right = x > 26
+    forced = place(mask, image, rng, right)
+    assert right[tuple(np.rint(np.argwhere(forced.mask_in((40, 40))).mean(0)).astype(int))], "a wish comes first"
 
 
 def test_a_turned_lesion_keeps_its_size_and_stays_within_reach(data: TrainingData) -> None:
