@@ -9,7 +9,8 @@ TORCH ?= cpu
 VENV ?= .venv
 BIN := $(VENV)/bin
 WHEEL := .build/wheel
-PYTEST_ARGS ?=
+# A worker a core, each with one thread: small networks train no faster with more.
+PYTEST_ARGS ?= --numprocesses auto --dist worksteal
 # Two processes on few cores otherwise spin against each other inside OpenMP.
 export OMP_WAIT_POLICY = PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -24,7 +25,7 @@ run: $(VENV)/.ready-$(TORCH)
 
 test: $(VENV)/.ready-test lint types
 	$(BIN)/python -c "import shutil; shutil.which('chromium') or print('chromium is missing: browser tests will be skipped')"
-	PYTHONPATH=$(CURDIR)/$(WHEEL) PRIVBENCH_WHEEL=$(CURDIR)/$(WHEEL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/$(WHEEL) PRIVBENCH_WHEEL=$(CURDIR)/$(WHEEL) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
@@ -41,7 +42,7 @@ wheel: $(VENV)/.ready-test
 	$(BIN)/pip install --quiet --no-deps --no-index --target $(WHEEL) .build/dist/privbench-*.whl
 
 bench: $(VENV)/.ready-test
-	$(BIN)/python -m pytest benchmarks $(PYTEST_ARGS)
+	$(BIN)/python -m pytest benchmarks
 
 # The simulations behind docs/validation.md, one after another; finished audits are kept, so a killed run goes on.
 validate: $(VENV)/.ready-test
