@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from .certificate import Depth
-from .contract import check_samples
+from .contract import check_needs, check_samples
 from .errors import BadInputError, SkippedError
 from .outputs import on_grid
 from .persist import fingerprint, load_images, load_split, save_images, save_split
@@ -59,6 +59,7 @@ class Making(Staging):
         generator = self._generator()
         if not hasattr(generator, "trains_on"):
             return split, marks, key
+        check_needs(split, [self.plugins["generator", self.spec.generator.name]])
         context = self.context("generator", self.spec.generator.name, Path()).under("trains on")
         patients = cast("Chooses", generator).trains_on(split.members, context)
         kept = _members(split.members, patients, self.plugins["generator", self.spec.generator.name].label)
