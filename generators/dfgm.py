@@ -327,7 +327,7 @@ class Dfgm:
         rng = context.rng("places", center)
         windows = turned_windows(conditions, public, backgrounds, agreed.side, rng, self.wish)
         colours = take_up(model / f"colours-{number}.json", Colours)
-        looks = colours.draw(label, windows.mask, context.rng("colours", center))
+        looks = colours.draw(label, windows.background, windows.mask, context.rng("colours", center))
         sketches = painted(windows.background, windows.mask, looks.greys, agreed.lesions)
         behind = autoencoder.encode(sketches)
         change = draw_latents(

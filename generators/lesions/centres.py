@@ -152,7 +152,9 @@ def train_center(
     backgrounds = own_backgrounds(public, center)
     windows = turned_windows(repeated, public, backgrounds, agreed.side, context.rng("blends", center))
     found = looks(windows.image, windows.background, windows.mask, agreed.lesions)
-    colours = describe(found, windows.mask, repeated.label, agreed.labels, agreed.lesions, recipe.blends)
+    colours = describe(
+        found, windows.background, windows.mask, repeated.label, agreed.labels, agreed.lesions, recipe.blends
+    )
     leave(context.folder / f"colours-{number}.json", colours)
     behind = autoencoder.encode(painted(windows.background, windows.mask, found.greys, agreed.lesions))
     latents = autoencoder.encode(windows.image) - behind

@@ -10,10 +10,11 @@ from ...audit.record import Model
 from ...audit.types import FloatArray, Labels
 from .foreground import TISSUE
 
-CAUTION = 4.0  # lesions' worth of belief that looks depend neither on size nor on one another
+CAUTION = 4.0  # lesions' worth of belief that looks depend neither on their setting nor on one another
 TEXTURED = 8  # pixels from which on a part is said to have a texture
 PLAIN = 0.05  # standard deviation of a part that was never seen so large
-FAR = 2.0  # how far from its label's mean the logarithm of an area is trusted
+TONE = 0.05  # greys: a tissue so much brighter is told as a class of e times as many pixels is
+FAR = 2.0  # how far from its label's mean a setting is trusted
 STRETCH = 4.0  # most that a texture is strengthened or weakened
 
 
@@ -33,16 +34,17 @@ class Looks:
 class Colours(Model):
     """How the looks of lesions vary at one centre: greys relative to the tissue they are seen in, and their texture.
 
-    A look in one row: the greys of all classes and channels, then the logarithms of the deviations. It depends on how
-    many pixels each class covers: a small core is brightened by its rim, a thin rim is of one grey.
+    A look in one row: the greys of all classes and channels, then the logarithms of the deviations. It depends on its
+    setting: on how many pixels each class covers, for a small core is brightened by its rim and a thin rim is of one
+    grey; and on the tissue, for in a brighter one a lesion is brighter too, but by less.
 
     Attributes:
         lesions: the classes told apart.
         labels: the labels told apart; one entry, 0, where there are none.
         channels: of the images.
         mean: for each label the mean look.
-        area: for each label and class the mean logarithm of its pixels.
-        slope: for each class how a look changes with the logarithm of its pixels.
+        setting: for each label the mean of ``settings``.
+        slope: for each part of a setting how a look changes with it.
         covariance: of what remains: a bright rim and a bright oedema go together.
     """
 
@@ -50,19 +52,16 @@ class Colours(Model):
     labels: tuple[int, ...]
     channels: int
     mean: tuple[tuple[float, ...], ...]
-    area: tuple[tuple[float, ...], ...]
+    setting: tuple[tuple[float, ...], ...]
     slope: tuple[tuple[float, ...], ...]
     covariance: tuple[tuple[float, ...], ...]
 
-    def draw(self, label: Labels | None, masks: Tensor, rng: np.random.Generator) -> Looks:
-        """Looks for lesions of these labels and masks ``(n, h, w)``."""
+    def draw(self, label: Labels | None, backgrounds: Tensor, masks: Tensor, rng: np.random.Generator) -> Looks:
+        """Looks for lesions of these labels and masks ``(n, h, w)`` in ``backgrounds``."""
         which = np.zeros(len(masks), np.intp) if label is None else np.searchsorted(self.labels, label)
         columns = 2 * len(self.lesions) * self.channels
-        larger = areas(masks, self.lesions) - np.array(self.area)[which]
-        expected = (
-            larger.clip(-FAR, FAR) @ np.array(self.slope).reshape(len(self.lesions), columns)
-            + np.array(self.mean)[which]
-        )
+        away = (settings(backgrounds, masks, self.lesions) - np.array(self.setting)[which]).clip(-FAR, FAR)
+        expected = np.array(self.mean)[which] + away @ np.array(self.slope).reshape(away.shape[1], columns)
         values, vectors = np.linalg.eigh(np.array(self.covariance).reshape(columns, columns))
         spread = vectors * np.sqrt(values.clip(min=0.0))  # pairs that were never seen together may make one negative
         drawn = expected + rng.standard_normal(expected.shape) @ spread.T
@@ -81,10 +80,10 @@ def looks(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int
     return Looks(greys(images, backgrounds, masks, lesions), deviations)
 
 
-def areas(masks: Tensor, lesions: tuple[int, ...]) -> FloatArray:
-    """Logarithm of 1 and the pixels of each class, ``(n, classes)``."""
+def settings(backgrounds: Tensor, masks: Tensor, lesions: tuple[int, ...]) -> FloatArray:
+    """What a look depends on: ``(n, classes + channels)``, logarithms of 1 and each class's pixels, tissue greys."""
     pixels = [np.log1p((masks == lesion).sum((1, 2)).numpy()) for lesion in lesions]
-    return np.stack(pixels, 1) if pixels else np.zeros((len(masks), 0))
+    return np.column_stack((*pixels, tissue_grey(backgrounds).numpy().astype(np.float64) / TONE))
 
 
 def greys(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int, ...]) -> FloatArray:
@@ -101,6 +100,7 @@ def greys(images: Tensor, backgrounds: Tensor, masks: Tensor, lesions: tuple[int
 
 def describe(
     found: Looks,
+    backgrounds: Tensor,
     masks: Tensor,
     label: Labels | None,
     labels: tuple[int, ...],
@@ -111,6 +111,7 @@ def describe(
 
     Args:
         found: the looks of n lesions.
+        backgrounds: ``(n, channels, h, w)`` what they are seen in.
         masks: ``(n, h, w)`` their masks.
         label: ``(n,)`` their labels, or None.
         labels: the labels told apart.
@@ -119,27 +120,27 @@ def describe(
     """
     own = labels or (0,)
     rest = np.concatenate((found.greys, np.log(found.deviations.clip(min=1e-3))), 1).reshape(len(masks), -1)
-    larger = areas(masks, lesions)
+    away = settings(backgrounds, masks, lesions)
     unseen = np.repeat((0.0, np.log(PLAIN)), rest.shape[1] // 2)
-    overall, usual = _means(rest, unseen), larger.mean(0)
-    mean, area = np.tile(overall, (len(own), 1)), np.tile(usual, (len(own), 1))
+    overall, usual = _means(rest, unseen), away.mean(0)
+    mean, setting = np.tile(overall, (len(own), 1)), np.tile(usual, (len(own), 1))
     for at, value in enumerate(own):
         rows = np.ones(len(rest), bool) if label is None or not labels else label == value
         if rows.any():
-            mean[at], area[at] = _means(rest[rows], overall), larger[rows].mean(0)
+            mean[at], setting[at] = _means(rest[rows], overall), away[rows].mean(0)
         rest[rows] -= mean[at]
-        larger[rows] -= area[at]
+        away[rows] -= setting[at]
     caution = CAUTION * copies
-    slope = np.zeros((len(lesions), rest.shape[1]))
+    slope = np.zeros((away.shape[1], rest.shape[1]))
     for j, column in enumerate(rest.T):
-        slope[:, j] = _slope(larger, column, caution)
-    rest -= larger @ slope
+        slope[:, j] = _slope(away, column, caution)
+    rest -= away @ slope
     return Colours(
         lesions=lesions,
         labels=own,
         channels=found.greys.shape[2],
         mean=_rows(mean),
-        area=_rows(area),
+        setting=_rows(setting),
         slope=_rows(slope),
         covariance=_rows(_covariance(rest, caution)),
     )
@@ -214,10 +215,10 @@ def _means(rows: FloatArray, otherwise: FloatArray) -> FloatArray:
     return means
 
 
-def _slope(larger: FloatArray, column: FloatArray, caution: float) -> FloatArray:
-    """How ``column`` ``(n,)`` changes with each column of ``larger``, drawn to 0 (ridge regression)."""
+def _slope(away: FloatArray, column: FloatArray, caution: float) -> FloatArray:
+    """How ``column`` ``(n,)`` changes with each column of ``away``, drawn to 0 (ridge regression)."""
     seen = np.isfinite(column)
-    x, y = larger[seen], column[seen]
+    x, y = away[seen], column[seen]
     return np.asarray(np.linalg.solve(x.T @ x + caution * np.eye(x.shape[1]), x.T @ y))
 
 

@@ -26,6 +26,11 @@ def squares(sides):
     return masks
 
 
+def grey(masks, tissue=0.5):
+    """Backgrounds of one grey."""
+    return torch.full((len(masks), 1, 24, 24), tissue)
+
+
 def flat(found, deviation=0.05):
     """Looks ``(n, classes, 1)`` of these greys, every part as textured."""
     return Looks(found, np.where(np.isfinite(found), deviation, np.nan))
@@ -63,8 +68,8 @@ def test_drawn_looks_follow_the_description():
     found = rng.normal([[0.2], [-0.1]], [[0.05], [0.02]], (500, 2, 1))
     deviations = np.exp(rng.normal([[-3.0], [-2.0]], [[0.2], [0.4]], (500, 2, 1)))
     label, masks = np.arange(500) % 2, squares([5] * 500)
-    colours = describe(Looks(found, deviations), masks, label, (0, 1), LESIONS)
-    drawn = colours.draw(label, masks, np.random.default_rng(1))
+    colours = describe(Looks(found, deviations), grey(masks), masks, label, (0, 1), LESIONS)
+    drawn = colours.draw(label, grey(masks), masks, np.random.default_rng(1))
     np.testing.assert_allclose(drawn.greys.mean(0)[:, 0], [0.2, -0.1], atol=0.01)
     np.testing.assert_allclose(drawn.greys.std(0)[:, 0], [0.05, 0.02], rtol=0.15)
     np.testing.assert_allclose(np.log(drawn.deviations).mean(0)[:, 0], [-3.0, -2.0], atol=0.06)
@@ -78,24 +83,35 @@ def test_a_look_that_depends_on_size_is_drawn_by_size():
     size = np.log1p(sides**2.0)
     found = np.stack([0.3 - 0.1 * size, np.full(400, 0.1)], 1)[:, :, None] + rng.normal(0, 0.01, (400, 2, 1))
     deviations = np.stack([np.exp(-6 + 0.5 * size), np.full(400, 0.03)], 1)[:, :, None]
-    colours = describe(Looks(found, deviations), squares(sides), None, (), LESIONS)
-    new = np.array([5, 14])
-    drawn = colours.draw(None, squares(new.repeat(200)), np.random.default_rng(1))
+    masks, new = squares(sides), np.array([5, 14])
+    colours = describe(Looks(found, deviations), grey(masks), masks, None, (), LESIONS)
+    masks = squares(new.repeat(200))
+    drawn = colours.draw(None, grey(masks), masks, np.random.default_rng(1))
     for side, greys_, deviation in zip(new, np.split(drawn.greys, 2), np.split(drawn.deviations, 2), strict=True):
         np.testing.assert_allclose(greys_[:, 0].mean(), 0.3 - 0.1 * np.log1p(side**2), atol=0.01)
         np.testing.assert_allclose(greys_[:, 0].std(), 0.01, rtol=0.2)
         np.testing.assert_allclose(np.log(deviation[:, 0]).mean(), -6 + 0.5 * np.log1p(side**2), atol=0.05)
 
 
+def test_a_brighter_tissue_brightens_a_lesion_only_as_much_as_it_did_those_learnt_from():
+    """Lesions of one absolute grey in tissue of any: drawn they vary as little, not as much as the tissue does."""
+    rng = np.random.default_rng(0)
+    masks, tissue = squares([6] * 300), torch.from_numpy(rng.normal(0.5, 0.04, (300, 1, 1, 1))).float()
+    backgrounds = tissue.expand(300, 1, 24, 24).contiguous()
+    relative = (0.4 - tissue.numpy().reshape(300, 1, 1)).repeat(2, 1) + rng.normal(0, 0.01, (300, 2, 1))
+    colours = describe(flat(relative), backgrounds, masks, None, (), LESIONS)
+    absolute = colours.draw(None, backgrounds, masks, np.random.default_rng(1)).greys + tissue.numpy()[:, 0]
+    np.testing.assert_allclose(absolute.mean(), 0.4, atol=0.005)
+    np.testing.assert_allclose(absolute.std(), 0.01, rtol=0.3)
+
+
 def test_what_two_lesions_say_of_size_is_hardly_believed():
     found = np.array([[[0.1], [0.0]], [[0.5], [0.0]]])
-    drawn = [
-        describe(flat(np.tile(found, (n, 1, 1))), squares([4, 8] * n), None, (), LESIONS, copies)
-        .draw(None, squares([8] * 400), np.random.default_rng(1))
-        .greys[:, 0]
-        .mean()
-        for n, copies in ((1, 1), (50, 50), (50, 1))
-    ]
+    large, drawn = squares([8] * 400), []
+    for n, copies in ((1, 1), (50, 50), (50, 1)):
+        masks = squares([4, 8] * n)
+        colours = describe(flat(np.tile(found, (n, 1, 1))), grey(masks), masks, None, (), LESIONS, copies)
+        drawn.append(colours.draw(None, grey(large), large, np.random.default_rng(1)).greys[:, 0].mean())
     np.testing.assert_allclose(drawn[0], drawn[1], atol=0.05)  # copies of two lesions say no more than the two
     assert abs(drawn[0] - 0.3) < 0.1 < drawn[2] - 0.3
 
@@ -103,11 +119,11 @@ def test_what_two_lesions_say_of_size_is_hardly_believed():
 def test_a_class_that_no_lesion_of_a_label_shows_is_described_by_the_others():
     found = flat(np.array([[[0.2], [np.nan]], [[0.3], [0.5]]]))
     masks = squares([5, 5])
-    colours = describe(found, masks, np.array([0, 1]), (0, 1), LESIONS)
+    colours = describe(found, grey(masks), masks, np.array([0, 1]), (0, 1), LESIONS)
     assert colours.mean[0][1] == 0.5
-    alone = describe(Looks(found.greys[:1], found.deviations[:1]), masks[:1], None, (), LESIONS)
+    alone = describe(Looks(found.greys[:1], found.deviations[:1]), grey(masks[:1]), masks[:1], None, (), LESIONS)
     assert alone.mean[0][:2] == (0.2, 0.0)
-    assert np.isfinite(alone.draw(None, masks, np.random.default_rng(0)).deviations).all()
+    assert np.isfinite(alone.draw(None, grey(masks), masks, np.random.default_rng(0)).deviations).all()
 
 
 def test_greys_that_go_together_are_drawn_together():
@@ -115,17 +131,18 @@ def test_greys_that_go_together_are_drawn_together():
     shared = rng.normal(0, 0.1, (400, 1, 1))
     found = flat(np.array([[[0.2], [-0.1]]]) + shared + rng.normal(0, 0.02, (400, 2, 1)))
     masks = squares([5] * 4000)
-    colours = describe(found, masks[:400], None, (), LESIONS)
-    drawn = colours.draw(None, masks, np.random.default_rng(1)).greys[:, :, 0]
+    colours = describe(found, grey(masks[:400]), masks[:400], None, (), LESIONS)
+    drawn = colours.draw(None, grey(masks), masks, np.random.default_rng(1)).greys[:, :, 0]
     np.testing.assert_allclose(np.corrcoef(drawn.T), np.corrcoef(found.greys[:, :, 0].T), atol=0.03)
-    few = describe(Looks(found.greys[:3], found.deviations[:3]), masks[:3], None, (), LESIONS)
-    assert np.corrcoef(few.draw(None, masks, np.random.default_rng(1)).greys[:, :, 0].T)[0, 1] < 0.6, "of three lesions"
+    few = describe(Looks(found.greys[:3], found.deviations[:3]), grey(masks[:3]), masks[:3], None, (), LESIONS)
+    drawn = few.draw(None, grey(masks), masks, np.random.default_rng(1)).greys[:, :, 0]
+    assert np.corrcoef(drawn.T)[0, 1] < 0.6, "of three lesions"
 
 
 def test_without_classes_there_is_nothing_to_draw():
     masks = squares([5, 5])
-    nothing = describe(Looks(np.zeros((2, 0, 1)), np.zeros((2, 0, 1))), masks, None, (), ())
-    assert nothing.draw(None, masks, np.random.default_rng(0)).greys.shape == (2, 0, 1)
+    nothing = describe(Looks(np.zeros((2, 0, 1)), np.zeros((2, 0, 1))), grey(masks), masks, None, (), ())
+    assert nothing.draw(None, grey(masks), masks, np.random.default_rng(0)).greys.shape == (2, 0, 1)
 
 
 def test_a_sample_has_the_greys_of_its_sketch():

@@ -1,6 +1,6 @@
 """Private tumours on public brains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,13 @@ SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batc
 
 def tiny(**options: object) -> Dfgm:
     return Dfgm(**{"autoencoder_steps": 2, "shared_steps": 2, "steps": 2, **SMALL, **options})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_drawn_windows() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("privbench.generators.dfgm.DRAWN", 64)
+        yield
 
 
 @pytest.fixture(scope="module")

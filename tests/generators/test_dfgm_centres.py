@@ -1,6 +1,7 @@
 """What a centre learns, gives and is given: its own patients, its samples, and what is public."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def made(data: TrainingData, folder: Path) -> tuple[Context, ImageSet]:
     context = Context(seed=5, path=("generator",), folder=folder)
     tiny().fit(data, context)
     return context, tiny().sample(12, data, folder, context.under("sample"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_drawn_windows() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("privbench.generators.dfgm.DRAWN", 64)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What a user may ask of a sample, and that the samples obey."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,13 @@ SMALL = {"channels": 16, "autoencoder_channels": 16, "latent_channels": 4, "batc
 
 def tiny(**options: object) -> Dfgm:
     return Dfgm(**{"autoencoder_steps": 2, "shared_steps": 2, "steps": 2, **SMALL, **options})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_drawn_windows() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("privbench.generators.dfgm.DRAWN", 64)
+        yield
 
 
 @pytest.fixture(scope="module")

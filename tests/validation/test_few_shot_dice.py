@@ -18,6 +18,7 @@ def study(script, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "COHORT", small)
     monkeypatch.setattr(module, "GENERATORS", {"blending": {}, "dfgm": {**TINY, "shared_steps": 2}, "ldm": TINY})
     monkeypatch.setattr(module, "EACH", 1)
+    monkeypatch.setattr("privbench.generators.dfgm.DRAWN", 64)
     monkeypatch.setattr(module, "CACHE", tmp_path)
     monkeypatch.setattr(module, "PAGE", tmp_path / "page.md")
     module.PAGE.write_text("".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in SECTIONS))
