@@ -4,6 +4,7 @@ import pytest
 import torch
 from opacus import GradSampleModule
 
+from privbench.audit.context import Context
 from privbench.generators.latent.diffusion import NoisePredictor, UNetShape
 from privbench.generators.private.gradients import unit_gradients
 from privbench.generators.private.noise import Seeded
@@ -15,8 +16,7 @@ ROUNDS = {"rounds": 5, "warmup_rounds": 1, "iterations": 1}
 
 @pytest.fixture
 def model():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with Context().torch_scope("weights"):
         return NoisePredictor(UNetShape(latent_channels=4, spatial=(16, 16), channels=32, classes=2)).train()
 
 
