@@ -102,6 +102,11 @@ def write_truth(split: Split, context: Context) -> None:
             np.save(file, value, allow_pickle=False)
 
 
+def without_attributes(candidates: ImageSet) -> ImageSet:
+    """The candidates with nothing but their pixels: what an attack on attributes must not be told."""
+    return ImageSet(pixels=candidates.pixels, patient=candidates.patient)
+
+
 def load_candidates(candidates: Path, truth: Path) -> tuple[ImageSet, NDArray[np.bool_], Names]:
     """Candidates, whether each was a member, and its real patient, from the two folders."""
     member, patient = (np.load(truth / f"{name}.npy", allow_pickle=False) for name in ("member", "patient"))

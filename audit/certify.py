@@ -17,7 +17,16 @@ from .record import Measurement
 from .simulated_audits import by_counting, by_overfitting, by_running
 from .stats import reduce_by_patient
 from .target import Denoiser
-from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Names, Split, concatenate
+from .types import (
+    AttackScores,
+    ImageSet,
+    LinkageScores,
+    MembershipScores,
+    MemorizationScores,
+    Names,
+    Split,
+    concatenate,
+)
 
 OpenDenoiser = Callable[[], Denoiser]
 Attack = Callable[[ImageSet, ImageSet, OpenDenoiser | None], AttackScores]
@@ -63,10 +72,11 @@ def certify_on_samples(
 def _counted(attack: Attack, truth: Truth, planted: Planted, depth: Depth, context: Context) -> dict[str, PowerCurve]:
     both = concatenate(truth.samples, planted.images)
     scores = attack(both, truth.candidates, None)
-    assert not isinstance(scores, MembershipScores)
     joined = replace(truth, samples=both)
-    under = copies_under(scores, joined) if isinstance(scores, MemorizationScores) else links_under(scores, joined)
-    return by_counting(under, truth, planted, depth, context)
+    if isinstance(scores, MemorizationScores):
+        return by_counting(copies_under(scores, joined), truth, planted, depth, context)
+    assert isinstance(scores, LinkageScores)
+    return by_counting(links_under(scores, joined), truth, planted, depth, context)
 
 
 def certify_on_denoiser(attack: Attack, overfit: Overfit, truth: Truth, depth: Depth, context: Context) -> Measurement:

@@ -21,8 +21,10 @@ def confidential_csv(scores: AttackScores, truth: Truth) -> str:
         )
     elif isinstance(scores, MemorizationScores):
         columns, rows = _distances(scores, truth)
-    else:
+    elif isinstance(scores, LinkageScores):
         columns, rows = _similarities(scores, truth)
+    else:
+        raise TypeError(f"nobody writes {type(scores).__name__}")
     text = io.StringIO()
     text.write(HEADER + "\n")
     writer = csv.writer(text, lineterminator="\n")

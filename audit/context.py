@@ -17,6 +17,8 @@ Arrays = dict[str, NDArray[Any]]
 if TYPE_CHECKING:
     import torch
 
+    from .target import Trainer
+
 
 class Step(Protocol):
     """Say that ``n`` more units of a long task are done; ``detail`` is shown beside the bar."""
@@ -151,8 +153,20 @@ class Auxiliary:
         reference: real images of patients who are neither members nor holdout.
         public: public images, or None.
         context: randomness, device, progress, folder.
+        commons: keeps what several attacks use; None computes it every time.
+        trainer: trains the audited generator again; None where that is not offered.
     """
 
     reference: ImageSet
     public: ImageSet | None
     context: Context
+    commons: Keeper | None = None
+    trainer: "Trainer | None" = None
+
+    @property
+    def shared(self) -> Context:
+        """The same surroundings for every attack: what is ``kept`` there is made once for all attacks of an audit.
+
+        Its place in the tree of seeds is the same for all, so two attacks that draw for one purpose draw the same.
+        """
+        return replace(self.context, path=("shared",), keeper=self.commons)

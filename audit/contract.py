@@ -45,6 +45,7 @@ MISSING: dict[Need, tuple[str, str]] = {
     "mask": ("lesion masks", "give mask_file_name in metadata.csv, or leave this plugin out"),
     "label": ("labels", "give a column label in metadata.csv, or leave this plugin out"),
     "center": ("centres", "give a column center in metadata.csv, or leave this plugin out"),
+    "visit": ("examinations", "give a column visit in metadata.csv, or leave this plugin out"),
 }
 
 

@@ -112,7 +112,30 @@ class Making(Staging):
 
         folder = self.store.stage("samples", inputs, compute)
         granted = min(plugin.facts.access, Access[self.spec.access.upper()] if self.spec.access else Access.WEIGHTS)
-        return Target(load_images(folder, "samples"), granted, name, self._denoiser(data, model)), folder.name
+        declared, guarded = self.stated(folder.name)
+        target = Target(
+            load_images(folder, "samples"),
+            granted,
+            name,
+            self._denoiser(data, model),
+            key=model.name,
+            guarded=guarded,
+            privacy=declared.privacy,
+        )
+        return target, folder.name
+
+    def trained_again(self, data: TrainingData, mark: str) -> tuple[str, Callable[[], Denoiser]]:
+        """The key and the denoiser of the generator trained on other ``data``, which ``mark`` identifies.
+
+        Raises:
+            BadInputError: if it cannot be trained on them.
+            SkippedError: if it cannot be trained at all.
+        """
+        generator = self._generator()
+        if getattr(generator, "pretrained", False):
+            raise SkippedError(f"{self.spec.generator.name} was trained elsewhere and cannot be trained again")
+        model = self._model(data, mark, "again", mark)
+        return model.name, self._denoiser(data, model)
 
     def stated(self, samples_key: str) -> tuple[Declaration, GuardCertificate | None]:
         """What the generator stated of the samples of that key, and what its guard did, if there was one."""
@@ -154,15 +177,21 @@ class Making(Staging):
         plugin = self.plugins["generator", self.spec.generator.name]
         return cast("Generator", plugin.target(**self.keywords(plugin, self.spec.generator)))
 
-    def _model(self, data: TrainingData, trained_on: str) -> Path:
-        """The folder of the generator fitted to ``data``, which ``trained_on`` identifies."""
+    def _model(self, data: TrainingData, trained_on: str, *purpose: str) -> Path:
+        """The folder of the generator fitted to ``data``, which ``trained_on`` identifies.
+
+        Args:
+            data: what it sees.
+            trained_on: a key of the data.
+            purpose: its place in the tree of seeds below the audited model's, if it is another one.
+        """
         name = self.spec.generator.name
         _, inputs = self.plugin("generator", self.spec.generator)
         inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
 
         def fit(folder: Path) -> None:
             meet(self.spec.device)
-            self._generator().fit(data, self.context("generator", name, folder))
+            self._generator().fit(data, self.context("generator", name, folder).under(*purpose))
 
         return self.store.stage("model", inputs, fit, helper=rank() > 0)
 

@@ -18,8 +18,8 @@ from .record import Declaration, GuardCertificate
 from .target import Access, Denoiser
 from .types import FloatArray, ImageSet, Names, TrainingData
 
-Family = Literal["memorization", "membership", "reidentification"]
-Need = Literal["public", "reserve", "mask", "label", "center"]
+Family = Literal["memorization", "membership", "reidentification", "attribute", "canary"]
+Need = Literal["public", "reserve", "mask", "label", "center", "visit"]
 
 T = TypeVar("T", bound=Callable[..., object])
 FACTS = "__privbench__"

@@ -3,16 +3,18 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
 from .catalogue import Kind, available
 from .certificate import depth_of
 from .errors import BadInputError
+from .plugin import Family
 from .record import AuditSpec, PluginSpec
 from .registry import Plugin, load
 
-FAMILIES = ("memorization", "membership", "reidentification")
+FAMILIES = get_args(Family)
 
 
 def read_toml(path: Path) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from .candidates import load_candidates, write_candidates, write_truth
+from .candidates import load_candidates, without_attributes, write_candidates, write_truth
 from .catalogue import PACKAGE
 from .certificate import DEPTHS, depth_of
 from .certify import certify_on_denoiser, certify_on_samples
@@ -18,6 +18,7 @@ from .confidential import confidential_csv
 from .context import Auxiliary, Context
 from .contract import check_scores
 from .errors import AccessError, BadInputError, InvalidError, SkippedError
+from .keeping import StoreKeeper
 from .making import Making
 from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
@@ -26,8 +27,9 @@ from .measured import Measured, Truth
 from .provenance import code_hash, libraries
 from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
+from .retraining import Retraining
 from .target import Access, Denoiser, Target
-from .types import AttackScores, ImageSet, MembershipScores, MemorizationScores, Split
+from .types import AttackScores, ImageSet, LinkageScores, MembershipScores, MemorizationScores, Split
 from .validity import Checked, check_comparison
 from .whole import write_text_whole
 
@@ -88,12 +90,13 @@ class Stages(Making):
 
         def compute(folder: Path) -> None:
             context = self.context("attack", asked.name, folder)
-            auxiliary = Auxiliary(split.reference, split.public, context)
-            options = self.keywords(plugin, asked)
+            auxiliary = self._auxiliary(target, split, context)
+            options, family = self.keywords(plugin, asked), plugin.facts.family
             started = time.perf_counter()
-            scores = cast("AttackScores", plugin.target(target, truth.candidates, auxiliary, **options))
-            check_scores(scores, truth, plugin.label, plugin.facts.family)
-            measured = measure(scores, truth, context.under("statistics"))
+            asked_about = without_attributes(truth.candidates) if family == "attribute" else truth.candidates
+            scores = cast("AttackScores", plugin.target(target, asked_about, auxiliary, **options))
+            check_scores(scores, truth, plugin.label, family)
+            measured = measure(scores, truth, context)
             finding = self._finding(plugin, "invalid" if measured.invalid else "ok", measured.invalid).model_copy(
                 update={
                     "estimates": measured.estimates,
@@ -121,7 +124,7 @@ class Stages(Making):
 
         def compute(folder: Path) -> None:
             context = self.context("attack", asked.name, folder)
-            auxiliary = Auxiliary(split.reference, split.public, context)
+            auxiliary = self._auxiliary(target, split, context)
             options = self.keywords(plugin, asked)
 
             def attack(images: ImageSet, candidates: ImageSet, denoiser: Callable[[], Denoiser] | None) -> AttackScores:
@@ -162,6 +165,13 @@ class Stages(Making):
             write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
 
         return self._judged(plugin, "metric", inputs | keys, compute)
+
+    def _auxiliary(self, target: Target, split: Split, context: Context) -> Auxiliary:
+        """What an attacker has besides the target."""
+        common: dict[str, object] = {"seed": self.spec.seed, "device": self.spec.device, "libraries": libraries()}
+        commons = StoreKeeper(self.store, common | {"code": code_hash(PACKAGE / "audit", PACKAGE / "attacks")})
+        trainer = Retraining(self, split, target, context)
+        return Auxiliary(split.reference, split.public, context, commons, trainer)
 
     def _judged(self, plugin: Plugin, kind: str, inputs: dict[str, object], compute: Callable[[Path], None]) -> Path:
         """Run a plugin's stage; whatever goes wrong inside it is a finding, not the end of the audit."""
@@ -205,12 +215,17 @@ class NotMeasuredError(Exception):
 
 
 def measure(scores: AttackScores, truth: Truth, context: Context) -> Measured:
-    """Join scores with the truth and measure."""
-    if isinstance(scores, MembershipScores):
-        return measure_membership(scores, truth, context)
-    if isinstance(scores, MemorizationScores):
-        return measure_memorization(scores, truth, context)
-    return measure_linkage(scores, truth, context)
+    """Join scores with the truth and measure; ``context`` is the attack's."""
+    statistics = context.under("statistics")
+    match scores:
+        case MembershipScores():
+            return measure_membership(scores, truth, statistics)
+        case MemorizationScores():
+            return measure_memorization(scores, truth, statistics)
+        case LinkageScores():
+            return measure_linkage(scores, truth, statistics)
+        case _:
+            raise TypeError(f"nobody measures {type(scores).__name__}")
 
 
 def load_truth(folders: tuple[Path, Path], samples: ImageSet | None = None) -> Truth:

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from .errors import AccessError
+from .record import GuardCertificate, Privacy
 from .types import ImageSet
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 
 class Access(IntEnum):
@@ -57,6 +59,40 @@ class Denoiser(Protocol):
         ...
 
 
+class OpenDenoiser(Denoiser, Protocol):
+    """The noise predictor of a model whose weights are open: gradients flow through ``predict_noise``."""
+
+    @property
+    def module(self) -> "Module":
+        """The network, whose parameters ``predict_noise`` uses. In evaluation mode; an attack leaves it as it is."""
+        ...
+
+
+class Trainer(Protocol):
+    """Trains the audited generator again, with its options, for an attacker who can. Each model is kept in the store.
+
+    What it returns grants as much as the audited target does; its ``samples`` are empty.
+    """
+
+    def shadow(self, images: ImageSet) -> "Target":
+        """The generator trained on ``images`` alone.
+
+        Raises:
+            SkippedError: if it cannot be trained on them, or at all (a folder of images).
+        """
+        ...
+
+    def with_canaries(self, canaries: ImageSet) -> "Target":
+        """The generator trained on the members and, of the patients of ``canaries``, those that fair coins choose.
+
+        Which they are only the engine knows.
+
+        Raises:
+            SkippedError: if it cannot be trained on them, or at all.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Target:
     """A fitted generator behind the access that was granted.
@@ -66,12 +102,18 @@ class Target:
         access: what the attacker is granted.
         generator: the generator's name, for messages.
         open_denoiser: how to get the denoiser; only called where access allows it.
+        key: what identifies the model, for whatever is kept of it; "" where nothing may be kept.
+        guarded: what a guard states of the samples, if there was one: it is published with them.
+        privacy: what the generator claims of differential privacy, if it does.
     """
 
     samples: ImageSet
     access: Access = Access.SAMPLES
     generator: str = "generator"
     open_denoiser: Callable[[], Denoiser] | None = None
+    key: str = ""
+    guarded: GuardCertificate | None = None
+    privacy: Privacy | None = None
 
     def denoiser(self) -> Denoiser:
         """The noise predictor.
@@ -82,3 +124,14 @@ class Target:
         if self.access < Access.DENOISER or self.open_denoiser is None:
             raise AccessError(f"needs DENOISER, {self.generator} grants {self.access.name}")
         return self.open_denoiser()
+
+    def weights(self) -> OpenDenoiser:
+        """The noise predictor with its network.
+
+        Raises:
+            AccessError: if less than ``Access.WEIGHTS`` was granted, or the generator shows no network.
+        """
+        denoiser = self.denoiser() if self.access >= Access.WEIGHTS else None
+        if denoiser is None or not hasattr(denoiser, "module"):
+            raise AccessError(f"needs WEIGHTS, {self.generator} grants {self.access.name}")
+        return cast("OpenDenoiser", denoiser)

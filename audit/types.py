@@ -237,4 +237,47 @@ class LinkageScores:
     notes: tuple[str, ...] = ()
 
 
-AttackScores = MembershipScores | MemorizationScores | LinkageScores
+@dataclass(frozen=True, eq=False, slots=True)
+class AttributeGuesses:
+    """What an attacker took one hidden attribute of each candidate to be.
+
+    Attributes:
+        attribute: the field of ``ImageSet`` that was hidden, e.g. ``label``.
+        guess: ``(n_candidates,)`` of that field's dtype: with the release at hand.
+        prior: ``(n_candidates,)`` the same from the attacker's own reference patients, without the release.
+    """
+
+    attribute: str
+    guess: NDArray[Any]
+    prior: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AttributeScores:
+    """What an attack on attributes found; its candidates carry none of their attributes.
+
+    Attributes:
+        guesses: one for each attribute that could be guessed, at least one.
+        notes: what a reader of the result should know.
+    """
+
+    guesses: tuple[AttributeGuesses, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CanaryScores:
+    """How strongly each canary seems to have been trained on.
+
+    Attributes:
+        canaries: ``(m,)`` their patients, in sorted order.
+        score: ``(m,)`` float64, higher = more likely trained on.
+        notes: what a reader of the result should know.
+    """
+
+    canaries: Names
+    score: FloatArray
+    notes: tuple[str, ...] = ()
+
+
+AttackScores = MembershipScores | MemorizationScores | LinkageScores | AttributeScores | CanaryScores

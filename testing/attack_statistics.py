@@ -262,5 +262,5 @@ def _figures(audit: Audit, scores: AttackScores) -> list[tuple[str, str, float |
     def figures(e: Estimate) -> tuple[str, str, float | None, float | None]:
         return e.name, e.group, e.value, e.p_value
 
-    measured = measure(scores, audit.truth, audit.engine.under("statistics"))
+    measured = measure(scores, audit.truth, audit.engine)
     return [figures(e) for e in measured.estimates]

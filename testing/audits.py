@@ -135,7 +135,7 @@ class Subject:
         """What the engine makes of it."""
         scores = self.scores(audit)
         check_scores(scores, audit.truth, "the attack")
-        return measure(scores, audit.truth, audit.engine.under("statistics"))
+        return measure(scores, audit.truth, audit.engine)
 
     def p_value(self, audit: Audit) -> float | str:
         """Of the headline estimate, or why the finding is invalid."""
