@@ -86,11 +86,12 @@ class Plot(Model):
     """Aggregated data for one figure; never one point a patient.
 
     For ``roc`` x is the false and y the true positive rate; for ``histogram`` x are bin edges (one more than y) and y
-    shares of the whole; for ``power`` x is the planted share and y the share of audits that detect it.
+    shares of the whole; for ``power`` x is the planted share and y the share of audits that detect it; for ``curve`` x and y are what
+    their labels say.
     """
 
     name: str
-    kind: Literal["roc", "histogram", "power"]
+    kind: Literal["roc", "histogram", "power", "curve"]
     x_label: str
     y_label: str
     series: tuple[Series, ...]
