@@ -86,8 +86,8 @@ class Plot(Model):
     """Aggregated data for one figure; never one point a patient.
 
     For ``roc`` x is the false and y the true positive rate; for ``histogram`` x are bin edges (one more than y) and y
-    shares of the whole; for ``power`` x is the planted share and y the share of audits that detect it; for ``curve`` x and y are what
-    their labels say.
+    shares of the whole; for ``power`` x is the planted share and y the share of audits that detect it; for ``curve``
+    they are what the labels say.
     """
 
     name: str

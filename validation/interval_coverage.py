@@ -113,7 +113,7 @@ def of_counts(n: int, rng: np.random.Generator) -> Iterator[Outcome]:
 def of_the_strongest(n: int, rng: np.random.Generator) -> Iterator[Outcome]:
     """The strongest of five useless attacks, by halves."""
     scores = {f"{k}": rng.normal(0, 1, 2 * n) for k in range(5)}
-    found = strongest.strongest(scores, np.arange(2 * n) < n, rng, CONFIDENCE)
+    found = strongest.strongest(scores, np.arange(2 * n) < n, np.full(2 * n, ""), rng, CONFIDENCE)
     yield "strongest of five attacks", "null", found.interval, 0.5
 
 
