@@ -43,7 +43,10 @@ class Queries:
 
 
 class Denoiser(Protocol):
-    """The noise predictor of a diffusion model, as an attacker with query access sees it."""
+    """The noise predictor of a diffusion model, as an attacker with query access sees it.
+
+    One that can also be asked without a condition has ``unconditional`` as well; see ``FreeDenoiser``.
+    """
 
     @property
     def alphas_cumprod(self) -> "Tensor":
@@ -59,12 +62,24 @@ class Denoiser(Protocol):
         ...
 
 
+class FreeDenoiser(Denoiser, Protocol):
+    """The noise predictor of a model that was also trained without its condition, as guidance needs it."""
+
+    @property
+    def unconditional(self) -> "Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None":
+        """From the condition of n queries to one that tells nothing of them; None where the model knows none."""
+        ...
+
+
 class OpenDenoiser(Denoiser, Protocol):
     """The noise predictor of a model whose weights are open: gradients flow through ``predict_noise``."""
 
     @property
     def module(self) -> "Module":
-        """The network, whose parameters ``predict_noise`` uses. In evaluation mode; an attack leaves it as it is."""
+        """The network, whose parameters ``predict_noise`` uses. In evaluation mode; an attack leaves it as it is.
+
+        Its parameters require no gradients until ``Target.weights`` hands it out.
+        """
         ...
 
 
@@ -74,8 +89,12 @@ class Trainer(Protocol):
     What it returns grants as much as the audited target does; its ``samples`` are empty.
     """
 
-    def shadow(self, images: ImageSet) -> "Target":
+    def shadow(self, images: ImageSet, name: str = "shadow model") -> "Target":
         """The generator trained on ``images`` alone.
+
+        Args:
+            images: what it sees besides the public images.
+            name: what it is called while it is trained.
 
         Raises:
             SkippedError: if it cannot be trained on them, or at all (a folder of images).
@@ -126,12 +145,16 @@ class Target:
         return self.open_denoiser()
 
     def weights(self) -> OpenDenoiser:
-        """The noise predictor with its network.
+        """The noise predictor with its network, whose parameters require gradients.
 
         Raises:
             AccessError: if less than ``Access.WEIGHTS`` was granted, or the generator shows no network.
         """
-        denoiser = self.denoiser() if self.access >= Access.WEIGHTS else None
-        if denoiser is None or not hasattr(denoiser, "module"):
+        if self.access < Access.WEIGHTS:
             raise AccessError(f"needs WEIGHTS, {self.generator} grants {self.access.name}")
+        denoiser = self.denoiser()
+        module: Module | None = getattr(denoiser, "module", None)
+        if module is None:
+            raise AccessError(f"needs WEIGHTS, and {self.generator} shows no network")
+        module.requires_grad_(requires_grad=True)
         return cast("OpenDenoiser", denoiser)

@@ -304,7 +304,8 @@ class Dfgm:
                 noise[rows] = unets[which].noise(*inputs).to(noise)
             return noise
 
-        return LatentDenoiser(encode, predict, alphas_cumprod(unets[0].shape.schedule))
+        free = LatentDenoiser.without_label(len(agreed.labels)) if agreed.labels else None
+        return LatentDenoiser(encode, predict, alphas_cumprod(unets[0].shape.schedule), free)
 
     def _own(self, data: TrainingData, context: Context) -> ImageSet:
         """The images that are trained on."""

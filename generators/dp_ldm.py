@@ -264,12 +264,10 @@ class DpLdm:
             return Queries(latents, (class_index(images.label, len(images), labels),))
 
         def predict(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-            predicted: Tensor = unet.noise(
-                x_t.to(context.device), t.to(context.device), condition[0].to(context.device)
-            )
-            return predicted.cpu()
+            return unet.noise(x_t.to(context.device), t.to(context.device), condition[0].to(context.device))
 
-        return LatentDenoiser(encode, predict, alphas_cumprod(unet.shape.schedule))
+        free = LatentDenoiser.without_label(len(labels)) if labels else None
+        return LatentDenoiser(encode, predict, alphas_cumprod(unet.shape.schedule), free, unet)
 
     def declare(
         self,

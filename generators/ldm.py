@@ -208,9 +208,9 @@ class Ldm:
         def predict(x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
             label, given, mask = (part.to(context.device) for part in condition)
             told_now = told.network(label, given, mask, autoencoder.shape.factor)
-            return unet.noise(x_t.to(context.device), t.to(context.device), *told_now).cpu()
+            return unet.noise(x_t.to(context.device), t.to(context.device), *told_now)
 
-        return LatentDenoiser(encode, predict, alphas_cumprod(unet.shape.schedule), told.nothing)
+        return LatentDenoiser(encode, predict, alphas_cumprod(unet.shape.schedule), told.nothing, unet)
 
     def _records(self, count: int, members: ImageSet, told: Told, context: Context) -> ImageSet:
         """What the samples are told: members' records, their lesions moved, their pixels not looked at again."""

@@ -327,28 +327,34 @@ def alphas_cumprod(schedule: Schedule = "linear") -> Tensor:
 
 @dataclass(frozen=True)
 class LatentDenoiser:
-    """A fitted model as an attacker with query access sees it: a ``Denoiser``.
+    """A fitted model as an attacker with access to it sees it: a ``Denoiser``, and with ``module`` an ``OpenDenoiser``.
 
     Attributes:
         encode: images to queries whose condition starts with the class index.
-        predict: epsilon from ``x_t``, ``t`` and the condition, all on the CPU.
+        predict: epsilon from ``x_t``, ``t`` and the condition, on any device.
         alphas_cumprod: ``(T,)`` float64.
         unconditional: the condition that tells nothing, from one that tells something; None where there is none.
+        module: the network, frozen, that ``predict`` asks; None where its weights are not shown.
     """
 
     encode: Callable[[ImageSet], Queries]
     predict: Callable[[Tensor, Tensor, tuple[Tensor, ...]], Tensor]
     alphas_cumprod: Tensor
     unconditional: Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None = None
+    module: nn.Module | None = None
 
     def prepare(self, images: ImageSet) -> Queries:
         """Encode real images, deterministically."""
         return self.encode(images)
 
-    @torch.no_grad()
     def predict_noise(self, x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-        """Epsilon for ``x_t`` at integer steps ``t``."""
-        return self.predict(x_t, t, condition)
+        """Epsilon for ``x_t`` at integer steps ``t``, on the device of ``x_t``; differentiable where asked for."""
+        return self.predict(x_t, t, condition).to(x_t.device)
+
+    @staticmethod
+    def without_label(labels: int) -> Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]:
+        """For ``unconditional``: the class index becomes "no label", what else is told stays as it is."""
+        return lambda condition: (torch.full_like(condition[0], labels), *condition[1:])
 
 
 def save_predictor(model: NoisePredictor, folder: Path, name: str) -> None:

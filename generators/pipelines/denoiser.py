@@ -1,9 +1,10 @@
 """A diffusers pipeline as an attacker with query access sees it: epsilon, whatever the network predicts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...audit.target import Queries
 from ...audit.types import ImageSet
@@ -15,7 +16,7 @@ LEAST = 2.0**-24  # what diffusers' own solvers put for an abar of zero, so that
 
 @dataclass(frozen=True, eq=False)
 class PipelineDenoiser:
-    """The noise predictor of a pipeline: a ``Denoiser``.
+    """The noise predictor of a pipeline: an ``OpenDenoiser``.
 
     Attributes:
         pipeline: the pipeline.
@@ -38,16 +39,26 @@ class PipelineDenoiser:
         latents = torch.cat(encoded) if encoded else torch.empty((0, *self.pipeline.diffused))
         return Queries(latents, () if self.classes is None else (self.classes.of(images),))
 
-    @torch.no_grad()
+    @property
+    def module(self) -> nn.Module:
+        """The network, frozen."""
+        return self.pipeline.network
+
+    @property
+    def unconditional(self) -> Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]] | None:
+        """The class that means "none"; None for a pipeline that has no such class."""
+        null = None if self.classes is None else self.classes.null
+        return None if null is None else lambda condition: (torch.full_like(condition[0], null),)
+
     def predict_noise(self, x_t: Tensor, t: Tensor, condition: tuple[Tensor, ...]) -> Tensor:
-        """Epsilon for ``x_t`` at integer steps ``t``, on the device of ``x_t``."""
-        found = torch.empty_like(x_t)
+        """Epsilon for ``x_t`` at integer steps ``t``, on the device of ``x_t``; differentiable where asked for."""
+        found = []
         for start in range(0, len(x_t), self.batch):
             rows = slice(start, start + self.batch)
             device = self.pipeline.device
             classes = condition[0][rows].to(device) if condition else None
-            found[rows] = epsilon(self.pipeline, x_t[rows].to(device), t[rows].to(device), classes).to(x_t.device)
-        return found
+            found.append(epsilon(self.pipeline, x_t[rows].to(device), t[rows].to(device), classes).to(x_t.device))
+        return torch.cat(found) if found else torch.empty_like(x_t)
 
 
 def epsilon(pipeline: Pipeline, x_t: Tensor, t: Tensor, classes: Tensor | None) -> Tensor:

@@ -91,7 +91,7 @@ def test_loss_agrees_with_its_formula_and_with_every_batch_size(candidates, memo
     exact, target = memorizer
     some = candidates.take(slice(0, 40, 5))
     found = loss(target, some, auxiliary, timesteps=1, noises=2, batch=3).score
-    eps = torch.randn((1, 2, 1, 32, 32), generator=auxiliary.context.torch_rng("noise"))[0]
+    eps = [torch.randn((1, 32, 32), generator=auxiliary.shared.torch_rng("noise", "500", k)) for k in "01"]
     x0, abar = torch.from_numpy(some.pixels.copy()), float(exact.alphas_cumprod[500])
     at, condition = torch.full((len(some),), 500), (torch.ones(len(some)),)
     errors = [
@@ -104,7 +104,7 @@ def test_loss_agrees_with_its_formula_and_with_every_batch_size(candidates, memo
 def test_loss_asks_the_network_no_more_often_than_it_must(candidates, memorizer, auxiliary):
     exact, target = memorizer
     loss(target, candidates, auxiliary, timesteps=3, noises=2, batch=50)
-    assert exact.calls == [50] * 6 + [30] * 6
+    assert exact.calls == [50, 50, 50, 10] * 3, "80 candidates and 2 noises at each of 3 levels"
 
 
 def test_the_same_seed_gives_the_same_bits_in_any_order_of_candidates(candidates, memorizer, auxiliary):
