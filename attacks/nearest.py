@@ -8,10 +8,11 @@ from pydantic import Field
 from ..audit.context import Arrays, Auxiliary
 from ..audit.plugin import attack
 from ..audit.target import Target
-from ..audit.types import ImageSet, MemorizationScores, SpaceDistances
+from ..audit.types import CANDIDATE_RANKS, ImageSet, MemorizationScores, Ranking, SpaceDistances
 from . import spaces
 from .embedding import copy_detector, embedded
-from .search import Compare, patient_distances
+from .partition import cells_of
+from .search import Compare, patient_ranking
 
 
 @attack(
@@ -49,25 +50,31 @@ def nearest(
     notes: list[str] = []
     if steps:
         network = copy_detector(aux.reference, aux.context, steps=steps, batch=batch)
-        samples, real = (spaces.vectors(x, embedded(network, x.pixels, device)) for x in (target.samples, candidates))
-        pairs.append(("embedding", samples, real, partial(spaces.between_vectors, device=device)))
+        samples, known = (spaces.vectors(x, embedded(network, x.pixels, device)) for x in (target.samples, candidates))
+        pairs.append(("embedding", samples, known, partial(spaces.between_vectors, device=device)))
     if target.samples.mask is not None and candidates.mask is not None:
         pairs.append(("foreground", target.samples, candidates, partial(spaces.foreground, device=device)))
     else:
         notes.append("no masks: a lesion pasted on another background would not be found")
+    vectors = {"pixels": aux.reference}
+    if steps:
+        vectors["embedding"] = spaces.vectors(aux.reference, embedded(network, aux.reference.pixels, device))
     found: list[SpaceDistances] = []
     with progress.task("searching nearest images", total=len(pairs)) as step:
         for space, queries, images, compare in pairs:
 
             def among(images: ImageSet = images, compare: Compare = compare) -> Arrays:
-                return {"distance": patient_distances(images, images, compare, siblings=False)}
+                ranking = patient_ranking(images, images, compare, ranks=CANDIDATE_RANKS, siblings=False)
+                return {"distance": ranking.distance, "patient": ranking.patient, "image": ranking.image}
 
+            real = vectors.get(space)
             found.append(
                 SpaceDistances(
                     space=space,
                     patients=images.patients,
-                    samples=patient_distances(queries, images, compare),
-                    candidates=aux.context.kept(f"{space} among candidates", among, images, tile, shift)["distance"],
+                    samples=patient_ranking(queries, images, compare),
+                    candidates=Ranking(**aux.context.kept(f"{space} among candidates", among, images, tile, shift)),
+                    cells=None if real is None else cells_of(real, (queries, images), aux.context, space),
                 )
             )
             step(1, space)

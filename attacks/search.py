@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..audit.errors import BadInputError
-from ..audit.types import FloatArray, ImageSet, Index, Names, Pixels
+from ..audit.types import RANKS, FloatArray, ImageSet, Pixels, Ranking
 
 Compare = Callable[[ImageSet, ImageSet], Pixels]
 """The distances ``(n, m)`` of n images to m images: a space."""
@@ -48,44 +48,38 @@ def euclidean(a: Pixels, b: Pixels, device: str = "cpu") -> Pixels:
     return np.sqrt(np.maximum(squared, 0))
 
 
-def reduce_to_patients(distances: Pixels, position: Index, out: Pixels) -> None:
-    """Lower ``out`` ``(n, p)`` to the smallest of ``distances`` ``(n, m)`` at each patient ``position`` ``(m,)``."""
-    order = np.argsort(position, kind="stable")
-    found, first = np.unique(position[order], return_index=True)
-    out[:, found] = np.minimum(out[:, found], np.minimum.reduceat(distances[:, order], first, axis=1))
-
-
-def exclude_own(distances: Pixels, own: Names, patients: Names) -> None:
-    """Set each row's own patient to ``inf`` in ``distances``: no sibling slice is ever a neighbour."""
-    column = np.minimum(np.searchsorted(patients, own), len(patients) - 1)
-    hit = np.flatnonzero(patients[column] == own)
-    distances[hit, column[hit]] = np.inf
-
-
-def patient_distances(
-    queries: ImageSet, images: ImageSet, compare: Compare, *, siblings: bool = True, block: int = 1024
-) -> Pixels:
-    """Distance of each query to each patient's nearest image.
+def patient_ranking(
+    queries: ImageSet,
+    images: ImageSet,
+    compare: Compare,
+    *,
+    ranks: int = RANKS,
+    siblings: bool = True,
+    block: int = 1024,
+) -> Ranking:
+    """The nearest patients of each query.
 
     Args:
         queries: n images, read ``block`` at a time, so that a memory map is never whole in memory.
-        images: the images searched, of p patients, likewise.
+        images: the images searched, likewise.
         compare: the space.
-        siblings: whether a query may be near images of its own patient; False makes that column ``inf``.
+        ranks: patients kept.
+        siblings: whether a query may be near images of its own patient.
         block: images compared at a time.
 
     Returns:
-        ``(n, p)`` float32, one column a patient in sorted order.
+        ``(n, ranks)``, of fewer patients all.
     """
-    patients, position = np.unique(images.patient, return_inverse=True)
-    result = np.full((len(queries), len(patients)), np.inf, np.float32)
-    for q, part in enumerate(queries.batches(block)):
-        rows = result[q * block : q * block + len(part)]
-        for i, searched in enumerate(images.batches(block)):
-            reduce_to_patients(compare(part, searched), position[i * block : i * block + len(searched)], rows)
-    if not siblings:
-        exclude_own(result, queries.patient, patients)
-    return result
+    rows = []
+    for part in queries.batches(block):
+        distance = np.concatenate([compare(part, searched) for searched in images.batches(block)], axis=1)
+        rows.append(Ranking.of(distance, images.patient, None if siblings else part.patient, ranks))
+    empty = np.empty((0, min(ranks, len(images.patients))))
+    return Ranking(
+        np.concatenate([empty.astype(np.float32), *(r.distance for r in rows)]),
+        np.concatenate([empty.astype(np.int32), *(r.patient for r in rows)]),
+        np.concatenate([empty.astype(np.int32), *(r.image for r in rows)]),
+    )
 
 
 def nearest_distance(

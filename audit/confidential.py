@@ -40,9 +40,9 @@ def _distances(scores: MemorizationScores, truth: Truth) -> tuple[list[str], Ite
     columns, values = ["image"], [np.arange(len(scores.spaces[0].samples)).astype(str)]
     for space in scores.spaces:
         for side, group in (("member", member), ("holdout", ~member)):
-            near = space.samples[:, group]
+            near, column = space.samples.nearest_in(group)
             columns += [f"{space.space}_{side}", f"{space.space}_{side}_patient"]
-            values += [near.min(axis=1).astype(str), real[group][near.argmin(axis=1)]]
+            values += [near.astype(np.float32).astype(str), np.where(np.isfinite(near), real[column], "")]
     return columns, zip(*values, strict=True)
 
 

@@ -8,11 +8,15 @@ from .measured import Truth
 from .plugin import Need
 from .registry import Plugin
 from .types import (
+    CANDIDATE_RANKS,
+    RANKS,
     AttackScores,
     ImageSet,
+    Index,
     LinkageScores,
     MembershipScores,
     MemorizationScores,
+    Ranking,
     SpaceDistances,
     Split,
 )
@@ -109,12 +113,43 @@ def check_scores(scores: AttackScores, truth: Truth, label: str, family: str | N
 
 
 def _check_space(space: SpaceDistances, truth: Truth, label: str) -> None:
-    patients = truth.candidates.patients
+    candidates, patients = truth.candidates, truth.candidates.patients
+    label = f"{label}, space '{space.space}'"
     if not np.array_equal(space.patients, patients):
-        raise ValueError(f"{label}, space '{space.space}': its columns are not the candidate patients in sorted order")
-    own = np.searchsorted(patients, truth.candidates.patient)
-    if not np.isinf(space.candidates[np.arange(len(own)), own]).all():
-        raise ValueError(f"{label}, space '{space.space}': a candidate's own patient is not at distance inf")
+        raise ValueError(f"{label}: its columns are not the candidate patients in sorted order")
+    own = np.searchsorted(patients, candidates.patient)
+    if (space.candidates.patient == own[:, None]).any():
+        raise ValueError(f"{label}: a candidate's own patient is among its neighbours")
+    _check_ranking(space.samples, own, len(patients), f"{label}, samples")
+    _check_ranking(space.candidates, own, len(patients) - 1, f"{label}, candidates")
+    if space.cells is not None:
+        for cell, n in zip(space.cells, (len(truth.samples), len(candidates)), strict=True):
+            if cell.shape != (n,) or not np.issubdtype(cell.dtype, np.integer) or cell.min(initial=0) < 0:
+                raise ValueError(f"{label}: its cells are not one number from 0 for each sample and candidate image")
+
+
+def _check_ranking(ranking: Ranking, owner: Index, others: int, label: str) -> None:
+    """Each row holds different patients, nearest first, as many as there are, and an image of each.
+
+    Args:
+        ranking: of samples or candidates.
+        owner: ``(m,)`` the patient of each candidate image, as a column number.
+        others: patients that may be neighbours.
+        label: for messages.
+    """
+    distance, patient, image = ranking.distance, ranking.patient, ranking.image
+    if {patient.shape, image.shape} != {distance.shape} or {patient.dtype, image.dtype} != {np.dtype(np.int32)}:
+        raise ValueError(f"{label}: patients and images are not int32 arrays of the distances' shape")
+    there = np.arange(distance.shape[1]) < others
+    if not (np.isfinite(distance) == there).all() or not ((patient >= 0) == there).all():
+        raise ValueError(f"{label}: a row does not hold the {min(others, len(there))} nearest of {others} patients")
+    distance, patient, image = distance[:, there], patient[:, there], image[:, there]
+    if (np.diff(distance, axis=1) < 0).any():
+        raise ValueError(f"{label}: patients are not in the order of their distances")
+    if (np.diff(np.sort(patient, axis=1), axis=1) == 0).any():
+        raise ValueError(f"{label}: a row names one patient twice")
+    if image.size and (image.min() < 0 or image.max() >= len(owner) or (owner[image] != patient).any()):
+        raise ValueError(f"{label}: an image is not one of the patient it stands for")
 
 
 def _arrays(
@@ -129,8 +164,8 @@ def _arrays(
             pair
             for space in scores.spaces
             for pair in (
-                (space.samples, (samples, len(space.patients))),
-                (space.candidates, (candidates, len(space.patients))),
+                (space.samples.distance, (samples, min(RANKS, len(space.patients)))),
+                (space.candidates.distance, (candidates, min(CANDIDATE_RANKS, len(space.patients)))),
             )
         ]
     raise TypeError(f"{label} returned {type(scores).__name__}, not scores")

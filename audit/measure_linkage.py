@@ -8,7 +8,6 @@ from .clustered import mean_interval
 from .context import Context
 from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
 from .measured import Measured, Truth, histogram
-from .neighbours import Ranking, rank_patients
 from .record import Estimate
 from .stats import (
     average_precision_at_r,
@@ -17,7 +16,7 @@ from .stats import (
     roc_auc,
     shuffle_within,
 )
-from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels
+from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels, Ranking
 
 FALSE_IDENTIFICATION_RATE = 0.02
 POWER_AUC = 0.9
@@ -47,9 +46,8 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
     if max(e.low or 0.0 for e in power if e.name == "verifier_recall") <= FALSE_IDENTIFICATION_RATE:
         reason = "at the threshold for linkage the verifier recognises hardly a real pair or altered copy"
         return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
-    names, distance = _patient_distances(scores.similarity, truth.candidates.patient)
-    member, strata = truth.of_patients(names)
-    ranking = rank_patients(distance)
+    member, strata = truth.of_patients(truth.candidates.patients)
+    ranking = Ranking.of(-scores.similarity, truth.candidates.patient)
     rng = context.rng("permutations")
     recognise = links_under(scores, truth)
 
@@ -83,7 +81,7 @@ def links_under(scores: LinkageScores, truth: Truth) -> Recognise:
     strangers, threshold = _threshold(scores, truth)
     beyond = strangers[strangers > threshold] - threshold
     unit = max(float(beyond.mean()) if len(beyond) else float(strangers.std()), TINY)
-    ranking = rank_patients(_patient_distances(scores.similarity, truth.candidates.patient)[1])
+    ranking = Ranking.of(-scores.similarity, truth.candidates.patient)
 
     def tail(distance: FloatArray) -> FloatArray:
         return FALSE_IDENTIFICATION_RATE * np.exp(np.minimum((threshold + distance) / unit, 0.0))
@@ -135,13 +133,6 @@ def _recall(pairs: PairScores, threshold: float, confidence: float) -> Estimate:
         worse="none",
         method="real pairs of one unseen patient above the threshold for linkage; Wilson, by patient",
     )
-
-
-def _patient_distances(similarity: Pixels, patient: Names) -> tuple[Names, Pixels]:
-    """Minus the best similarity to any image of each patient: ``(patients, (n, p))``."""
-    order = np.argsort(patient, kind="stable")
-    names, starts = np.unique(patient[order], return_index=True)
-    return names, -np.maximum.reduceat(similarity[:, order], starts, axis=1)
 
 
 def _linked(ranking: Ranking, member: NDArray[np.bool_], reach: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

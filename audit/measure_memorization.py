@@ -1,4 +1,4 @@
-"""Distances of samples to candidate patients -> copied share, DCR, NNDR, exposed patients; space by space and combined.
+"""Distances of samples to candidate patients -> copied share and its companions, who is exposed, how many may be released.
 
 What is measured is always the difference between members and holdout: under no leakage the two are exchangeable, so the
 null of every statistic here is made by permuting patients between them (within centres), not assumed.
@@ -9,62 +9,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .clustered import split_interval
 from .context import Context
-from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
+from .excess import PERMUTATIONS
 from .measured import Measured, Truth, histogram
-from .neighbours import Ranking, rank_patients
+from .memorization_authenticity import AUTHENTICITY
+from .memorization_c_t import C_T
+from .memorization_companion import Companion
+from .memorization_copies import Hits, copied_share, copies_under, exact_copies, hits_of, spaces_of
+from .memorization_dcr import DCR, NNDR
+from .memorization_near import Division, Space
+from .memorization_patients import LEVELS, copies_by_patient, exposed, most_copies, tail, tail_plot
+from .memorization_release import release_curve, release_plot, release_size
+from .memorization_relative import RELATIVE
 from .record import Estimate, Plot
-from .stats import permutation_p_value, proportion_interval, shuffle_within
-from .types import FloatArray, Index, MemorizationScores, SpaceDistances
+from .stats import shuffle_within
+from .types import FloatArray, MemorizationScores, Names, SpaceDistances
 
-ALPHA = 0.01
-TINY = 1e-9
-EIGHT_BIT_STEP = 1 / 255
+__all__ = ["copies_under", "measure_memorization"]
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Space:
-    name: str
-    samples: Ranking
-    candidates: Ranking
-    own: Index  # column of each candidate image's own patient
+COMPANIONS = (DCR, NNDR, RELATIVE, C_T, AUTHENTICITY)
+ALIKE = "all released images lie equally far from everybody in this space"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Hits:
-    """How samples lie to members and to holdout, ``(n_samples,)`` each.
+class _Null:
+    """What permuted memberships give, ``(PERMUTATIONS, ...)``.
 
     Attributes:
-        to_member: evidence of a copy, above 0 where a sample lies closer than real strangers do.
-        to_holdout: the same.
-        member_patient: the nearest member's column.
-        holdout_patient: the nearest holdout patient's.
+        surplus: of each space, then of all together.
+        tail: of the patients' tail.
+        largest: the most copies of a member.
+        companions: ``(.., companions, spaces)``; nan where it cannot be measured.
     """
 
-    to_member: FloatArray
-    to_holdout: FloatArray
-    member_patient: Index
-    holdout_patient: Index
-
-    @property
-    def member(self) -> NDArray[np.bool_]:
-        """Which samples count as copies of a member."""
-        return self.to_member > 0
-
-    @property
-    def holdout(self) -> NDArray[np.bool_]:
-        """Which samples would count as copies of a holdout patient."""
-        return self.to_holdout > 0
-
-    @property
-    def surplus(self) -> float:
-        """The evidence of members beyond that of holdout patients: what is tested."""
-        return float(self.to_member.sum() - self.to_holdout.sum())
+    surplus: FloatArray
+    tail: FloatArray
+    largest: FloatArray
+    companions: FloatArray
 
 
 def measure_memorization(scores: MemorizationScores, truth: Truth, context: Context) -> Measured:
-    """Control-normalised copied share and its companions.
+    """Control-normalised copied share, its companions by space, who is exposed, and how many images may be released.
 
     A sample counts as a copy in a space if it lies closer to its nearest member than all but 1% of real images
     lie to the nearest patient of the other group. The same is counted against holdout, and what is reported is
@@ -72,179 +57,90 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     the same combination for real images, so that looking in many places costs no false alarms.
 
     Returns:
-        ``copied_share``, ``exposed_patients`` and ``exact_copies`` (group "" counts for the verdict), ``dcr_share`` and
-        ``nndr`` by space.
+        ``copied_share``, ``exposed_patients``, ``exact_copies``, ``most_copies`` and ``release_size`` over all spaces
+        (the first and third count for the verdict); ``copied_share``, ``dcr_share``, ``nndr``, ``relative_knn``,
+        ``c_t`` and ``authpct`` by space. What cannot be measured has no value and says why.
     """
-    spaces = [_prepare(space, truth) for space in scores.spaces]
-    patients = scores.spaces[0].patients
-    member, strata = truth.of_patients(patients)
-    observed = _hits(spaces, member)
-    rng = context.rng("permutations")
-    null = np.empty((PERMUTATIONS, len(spaces) + 1))
-    dcr_null = np.empty((PERMUTATIONS, len(spaces)))
-    for b in range(PERMUTATIONS):
-        permuted = member[shuffle_within(strata, rng)]
-        null[b] = [hits.surplus for hits in _hits(spaces, permuted)]
-        dcr_null[b] = [_dcr(space, permuted) for space in spaces]
-
-    estimates: list[Estimate] = []
-    for k, hits in enumerate(observed):
-        group = spaces[k].name if k < len(spaces) else ""
-        estimates.append(_copied_share(hits, null[:, k], group, context.confidence))
-    combined = observed[-1]
-    estimates.append(_exposed(combined, member, context.confidence))
-    plots: list[Plot] = []
-    for k, (space, given) in enumerate(zip(spaces, scores.spaces, strict=True)):
-        if space.name == "pixels":
-            estimates.append(_exact(given, member, context.confidence))
-        estimates.append(_dcr_share(space, member, dcr_null[:, k], context.confidence))
-        estimates.append(_nndr(given, member, context))
-        to_member, _ = space.samples.nearest_in(member)
-        to_holdout, _ = space.samples.nearest_in(~member)
-        groups = {
-            "synthetic to nearest member": to_member,
-            "synthetic to nearest holdout": to_holdout,
-            "real to nearest stranger": space.candidates.nearest_opposite(member, member[space.own]),
-        }
-        plots.append(histogram(space.name, f"distance ({space.name})", groups))
+    member, strata = truth.of_patients(scores.spaces[0].patients)
+    spaces = spaces_of(scores, truth)
+    silent = [space for space in scores.spaces if space.space not in {s.name for s in spaces}]
+    estimates, plots, flagged = _over_all(spaces, member, strata, context) if spaces else (_nothing(truth), [], None)
+    for given in scores.spaces:
+        if given.space == "pixels":
+            pixels = Space.of(given, truth.candidates.patient).under(member)
+            estimates.append(exact_copies(pixels.member.distance, pixels.holdout.distance, context.confidence))
+    for space in silent:
+        estimates += _silent(space)
+    plots += [_distances(space.under(member)) for space in spaces]
     order = sorted(range(len(estimates)), key=lambda i: estimates[i].group != "")
-    return Measured(tuple(estimates[i] for i in order), tuple(plots), scores.notes, flagged=combined.member)
+    return Measured(tuple(estimates[i] for i in order), tuple(plots), scores.notes, flagged=flagged)
 
 
-def copies_under(scores: MemorizationScores, truth: Truth) -> Recognise:
-    """Each sample's evidence of being a copy of either side, for any division of the candidate patients."""
-    spaces = [_prepare(space, truth) for space in scores.spaces]
+def _over_all(
+    spaces: list[Space], member: NDArray[np.bool_], strata: Names, context: Context
+) -> tuple[list[Estimate], list[Plot], NDArray[np.bool_]]:
+    divisions = [space.under(member) for space in spaces]
+    *by_space, combined = hits_of(divisions)
+    null = _permuted(spaces, divisions, strata, context)
+    confidence, images = context.confidence, len(combined.member)
+    copies = copies_by_patient(combined, len(member))
+    curve = release_curve(copies, member, images, context)
+    estimates = [
+        copied_share(combined, null.surplus[:, -1], "", confidence),
+        *exposed(copies, member, null.tail, confidence),
+        most_copies(copies, member, null.largest, images, null.tail[:, len(LEVELS)], confidence),
+        release_size(curve, confidence),
+    ]
+    for k, (space, hits) in enumerate(zip(divisions, by_space, strict=True)):
+        estimates.append(copied_share(hits, null.surplus[:, k], space.space.name, confidence))
+        estimates += [one.measure(space, null.companions[:, c, k], context) for c, one in enumerate(COMPANIONS)]
+    return estimates, [tail_plot(copies, member), release_plot(curve)], combined.member
 
-    def recognise(member: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-        combined = _hits(spaces, member)[-1]
-        return combined.to_member, combined.to_holdout
 
-    return recognise
-
-
-def _prepare(space: SpaceDistances, truth: Truth) -> _Space:
-    own = np.searchsorted(space.patients, truth.candidates.patient)
-    return _Space(space.space, rank_patients(space.samples), rank_patients(space.candidates), own)
-
-
-def _suspicion(distance: FloatArray, strangers: FloatArray) -> FloatArray:
-    """The share of real strangers that lie closer, continued linearly from the closest stranger down to distance 0."""
-    grid = np.concatenate([[0.0], np.sort(strangers)])
-    return np.interp(distance, grid, np.arange(len(grid)) / len(grid))
-
-
-def _hits(spaces: list[_Space], member: NDArray[np.bool_]) -> list[_Hits]:
-    """Hits in each space, then combined over all."""
-    to_member, to_holdout, strangers, found = [], [], [], []
-    columns_member, columns_holdout = [], []
-    for space in spaces:
-        cross = space.candidates.nearest_opposite(member, member[space.own])
-        (near, column), (control, control_column) = space.samples.nearest_in(member), space.samples.nearest_in(~member)
-        to_member.append(_suspicion(near, cross))
-        to_holdout.append(_suspicion(control, cross))
-        strangers.append(_suspicion(cross, cross))
-        columns_member.append(column)
-        columns_holdout.append(control_column)
-        threshold = max(ALPHA, 1 / (len(cross) + 1))
-        found.append(
-            _Hits(evidence(to_member[-1], threshold), evidence(to_holdout[-1], threshold), column, control_column)
-        )
-    m, h, null = np.stack(to_member), np.stack(to_holdout), np.stack(strangers)
-    threshold = max(float(np.quantile(null.min(axis=0), ALPHA, method="lower")), TINY)
-    rows = np.arange(m.shape[1])
-    found.append(
-        _Hits(
-            evidence(m.min(axis=0), threshold),
-            evidence(h.min(axis=0), threshold),
-            np.stack(columns_member)[m.argmin(axis=0), rows],
-            np.stack(columns_holdout)[h.argmin(axis=0), rows],
-        )
+def _permuted(spaces: list[Space], divisions: list[Division], strata: Names, context: Context) -> _Null:
+    member = divisions[0].is_member
+    measurable = [[not one.lacks(division) for division in divisions] for one in COMPANIONS]
+    rng = context.rng("permutations")
+    found = _Null(
+        np.empty((PERMUTATIONS, len(spaces) + 1)),
+        np.empty((PERMUTATIONS, len(LEVELS) + 1)),
+        np.empty(PERMUTATIONS),
+        np.full((PERMUTATIONS, len(COMPANIONS), len(spaces)), np.nan),
     )
+    with context.progress.task("permuting memberships", total=PERMUTATIONS) as step:
+        for b in range(PERMUTATIONS):
+            permuted = member[shuffle_within(strata, rng)]
+            sides = [space.under(permuted) for space in spaces]
+            hits = hits_of(sides)
+            copies = copies_by_patient(hits[-1], len(member))
+            found.surplus[b] = [one.surplus for one in hits]
+            found.tail[b] = tail(copies, permuted)
+            found.largest[b] = copies[permuted].max(initial=0)
+            found.companions[b] = [
+                [one.statistic(side) if able else np.nan for side, able in zip(sides, ables, strict=True)]
+                for one, ables in zip(COMPANIONS, measurable, strict=True)
+            ]
+            step()
     return found
 
 
-def _copied_share(hits: _Hits, null: FloatArray, group: str, confidence: float) -> Estimate:
-    p_value = permutation_p_value(hits.surplus, null)
-    sides = (hits.member, hits.holdout)
-    estimate = image_excess("copied_share", group, sides, p_value, confidence, "", hits.holdout_patient)
-    n, caught, control = len(hits.member), int(hits.member.sum()), int(hits.holdout.sum())
-    note = f"{caught} of {n} released images closer to a member than 99% of strangers, {control} to holdout"
-    return estimate.model_copy(update={"note": note})
+def _nothing(truth: Truth) -> list[Estimate]:
+    """Where no space tells anything, there is no share of copies: that is not a share of 0."""
+    return [
+        Estimate(name=name, value=None, n=len(truth.samples), unit="image", worse=worse, note=ALIKE)
+        for name, worse in (("copied_share", "higher"), ("exposed_patients", "higher"), ("release_size", "lower"))
+    ]
 
 
-def _exposed(hits: _Hits, member: NDArray[np.bool_], confidence: float) -> Estimate:
-    exposed = len(np.unique(hits.member_patient[hits.member]))
-    control = len(np.unique(hits.holdout_patient[hits.holdout]))
-    return patient_excess("exposed_patients", exposed, control, member, confidence, "")
+def _silent(space: SpaceDistances) -> list[Estimate]:
+    share = Companion("copied_share", "higher", lambda _: ALIKE, lambda _: np.nan, lambda *_: (_ for _ in ()).throw(StopIteration))
+    return [one.unmeasured(space.space, len(space.samples), ALIKE) for one in (share, *COMPANIONS)]
 
 
-def _exact(space: SpaceDistances, member: NDArray[np.bool_], confidence: float) -> Estimate:
-    n = len(space.samples)
-    exact = int((space.samples[:, member].min(axis=1) < EIGHT_BIT_STEP).sum())
-    control = int((space.samples[:, ~member].min(axis=1) < EIGHT_BIT_STEP).sum())
-    interval = proportion_interval(exact, n, confidence)
-    return Estimate(
-        name="exact_copies",
-        value=exact / n,
-        low=interval.low,
-        high=interval.high,
-        null=control / n,
-        n=n,
-        unit="image",
-        worse="higher",
-        method="root mean square pixel difference below 1/255 to a member's image; Clopper-Pearson",
-        note=f"{exact} of {n} released images, {control} against holdout",
-    )
-
-
-def _dcr(space: _Space, member: NDArray[np.bool_]) -> float:
-    near, control = space.samples.nearest_in(member)[0], space.samples.nearest_in(~member)[0]
-    return float((near < control).mean() + (near == control).mean() / 2)
-
-
-def _dcr_share(space: _Space, member: NDArray[np.bool_], null: FloatArray, confidence: float) -> Estimate:
-    (near, ours), (control, theirs) = space.samples.nearest_in(member), space.samples.nearest_in(~member)
-    closer = (near < control) + (near == control) / 2
-    share = float(closer.mean())
-    # Wilson's interval over images would contain 0.5 in two of three audits without a leak (docs/validation.md).
-    first = np.bincount(ours, closer, len(member)).astype(np.float64)[member]
-    second = np.bincount(theirs, 1 - closer, len(member)).astype(np.float64)[~member]
-    interval = split_interval(first, second, confidence)
-    return Estimate(
-        name="dcr_share",
-        group=space.name,
-        value=share,
-        low=interval.low,
-        high=interval.high,
-        null=0.5,
-        n=len(closer),
-        unit="image",
-        worse="higher",
-        p_value=permutation_p_value(share, null),
-        method="closer to members than to as many holdout patients; logit, by nearest patient; patients permuted",
-        note="a share of 0.5 does not rule out membership inference (arXiv 2505.01524)",
-    )
-
-
-def _nndr(space: SpaceDistances, member: NDArray[np.bool_], context: Context) -> Estimate:
-    def ratios(columns: NDArray[np.bool_]) -> FloatArray:
-        two = np.partition(space.samples[:, columns].astype(np.float64), 1, axis=1)[:, :2]
-        return np.where(two[:, 1] > 0, two[:, 0] / np.where(two[:, 1] > 0, two[:, 1], 1.0), 1.0)
-
-    to_member, to_holdout = ratios(member), ratios(~member)
-    rng = context.rng("nndr", space.space)
-    draws = rng.integers(0, len(to_member), (1000, len(to_member)))
-    tail = (1 - context.confidence) / 2
-    low, high = np.quantile(np.median(to_member[draws], axis=1), [tail, 1 - tail])
-    return Estimate(
-        name="nndr",
-        group=space.space,
-        value=float(np.median(to_member)),
-        low=float(low),
-        high=float(high),
-        null=float(np.median(to_holdout)),
-        n=len(to_member),
-        unit="image",
-        worse="lower",
-        method="median of nearest over second nearest patient's distance; bootstrap of samples; null: holdout",
-    )
+def _distances(division: Division) -> Plot:
+    groups = {
+        "synthetic to nearest member": division.member.distance,
+        "synthetic to nearest holdout": division.holdout.distance,
+        "real to nearest stranger": division.opposite,
+    }
+    return histogram(division.space.name, f"distance ({division.space.name})", groups)

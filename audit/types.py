@@ -15,6 +15,10 @@ Names = NDArray[np.str_]
 Labels = NDArray[np.int64]
 Masks = NDArray[np.uint8]
 Index = NDArray[np.intp]
+Columns = NDArray[np.int32]
+
+RANKS, CANDIDATE_RANKS = 48, 128
+"""How many of the nearest patients are kept of a released image, and of a candidate's image."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -170,21 +174,94 @@ class MembershipScores:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Ranking:
+    """For each query the nearest candidate patients, nearest first.
+
+    A random half of the patients holds none of a query's 48 nearest with probability 2^-48, so that the first of a
+    group is practically always among them; where it is not, the distance counts as infinite.
+
+    Attributes:
+        distance: ``(n, k)`` to each patient's nearest image; ``inf`` where there are fewer patients than k.
+        patient: ``(n, k)`` column numbers, -1 where there is none.
+        image: ``(n, k)`` which candidate image of that patient it is, -1 where there is none.
+    """
+
+    distance: Pixels
+    patient: Columns
+    image: Columns
+
+    def __len__(self) -> int:
+        return len(self.distance)
+
+    @classmethod
+    def of(cls, distance: Pixels, patient: Names, own: Names | None = None, ranks: int = RANKS) -> Self:
+        """The nearest patients of each query, from its distances to all images.
+
+        Args:
+            distance: ``(n, m)``.
+            patient: ``(m,)`` whom each image shows; its sorted distinct values are the columns.
+            own: ``(n,)`` each query's own patient, who is left out; None: nobody is.
+            ranks: patients kept; of fewer, all are.
+        """
+        patients, column, images = np.unique(patient, return_inverse=True, return_counts=True)
+        order = np.argsort(column, kind="stable")
+        first = np.cumsum(images) - images
+        nearest = np.minimum.reduceat(distance[:, order], first, axis=1)
+        if own is not None:
+            nearest[own[:, None] == patients] = np.inf
+        ranks = min(ranks, len(patients))
+        chosen = np.sort(np.argpartition(nearest, ranks - 1, axis=1)[:, :ranks], axis=1)
+        inner = np.argsort(np.take_along_axis(nearest, chosen, axis=1), axis=1, kind="stable")
+        chosen = np.take_along_axis(chosen, inner, axis=1)
+        found = np.take_along_axis(nearest, chosen, axis=1)
+        # Of each patient the images side by side, the last one again where another has more.
+        each = order[first[:, None] + np.minimum(np.arange(images.max(initial=1)), images[:, None] - 1)]
+        among = each[chosen].reshape(len(chosen), -1)
+        best = np.take_along_axis(distance, among, axis=1).reshape(*chosen.shape, -1).argmin(axis=2)
+        there = np.isfinite(found)
+        return cls(
+            found.astype(np.float32),
+            np.where(there, chosen, -1).astype(np.int32),
+            np.where(there, each[chosen, best], -1).astype(np.int32),
+        )
+
+    def nearest(self, wanted: NDArray[np.bool_]) -> tuple[FloatArray, Index]:
+        """Distance to, and column of, the first patient at which ``wanted`` ``(n, k)`` is true."""
+        wanted = wanted & (self.patient >= 0)
+        first = wanted.argmax(axis=1)
+        rows = np.arange(len(first))
+        distance = self.distance[rows, first].astype(np.float64)
+        column = self.patient[rows, first].astype(np.intp)
+        return np.where(wanted[rows, first], distance, np.inf), column
+
+    def nearest_in(self, group: NDArray[np.bool_]) -> tuple[FloatArray, Index]:
+        """The nearest patient of ``group`` ``(p,)``."""
+        return self.nearest(group[self.patient])
+
+    def nearest_opposite(self, group: NDArray[np.bool_], own: NDArray[np.bool_]) -> FloatArray:
+        """Distance to the nearest patient whose group differs from ``own`` ``(n,)``."""
+        return self.nearest(group[self.patient] != own[:, None])[0]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class SpaceDistances:
-    """Distances in one space, reduced to the nearest image of each candidate patient.
+    """Distances in one space, reduced to the nearest image of each candidate patient: linear in the images released.
 
     Attributes:
         space: what the distance compares, e.g. ``pixels``.
-        patients: ``(p,)`` the candidate patients, the order of the columns below.
-        samples: ``(n_samples, p)`` distance from each synthetic image to each patient's nearest image.
-        candidates: ``(n_candidates, p)`` the same from each candidate image; ``inf`` at its own patient, so that
-            no sibling slice is ever its own neighbour.
+        patients: ``(p,)`` the candidate patients, which rankings name by column.
+        samples: of each synthetic image the ``min(p, 48)`` nearest patients.
+        candidates: of each candidate image the ``min(p, 128)`` nearest other patients; never its own, so that no
+            sibling slice is its neighbour.
+        cells: the cell of each synthetic and of each candidate image, ``(n_samples,)`` and ``(n_candidates,)`` from 0,
+            in a partition of this space that was learned from reference images; None where it has none.
     """
 
     space: str
     patients: Names
-    samples: Pixels
-    candidates: Pixels
+    samples: Ranking
+    candidates: Ranking
+    cells: tuple[Index, Index] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -202,7 +279,7 @@ class MemorizationScores:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PairScores:
-    """A verifier's scores on real pairs with a known answer.
+    """A verifier's scores on pairs with a known answer: two real images, or a real one and an altered copy.
 
     Attributes:
         name: what the pairs are, e.g. ``unseen patients``.
@@ -210,6 +287,8 @@ class PairScores:
         different: ``(m,)`` scores of pairs that show two patients.
         same_patient: ``(n,)`` the patient of each ``same`` pair, the unit of resampling.
         different_patient: ``(m,)`` the first patient of each ``different`` pair.
+        alteration: what made the copies, e.g. ``noise``; "" where both images of every pair are real.
+        strength: factor on the alteration's documented amount.
     """
 
     name: str
@@ -217,6 +296,26 @@ class PairScores:
     different: FloatArray
     same_patient: Names
     different_patient: Names
+    alteration: str = ""
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class GalleryScores:
+    """A verifier's scores in searches of a gallery with a known answer.
+
+    Attributes:
+        name: what the queries are, e.g. ``unseen patients``.
+        similarity: ``(q, g)`` float32, higher = more likely the same patient; ``-inf`` where a gallery's image is not to
+            be found, as it is the query itself, say.
+        query: ``(q,)`` the patient that each query shows.
+        gallery: ``(g,)`` the patient that each of the gallery's images shows.
+    """
+
+    name: str
+    similarity: Pixels
+    query: Names
+    gallery: Names
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -227,14 +326,19 @@ class LinkageScores:
         similarity: ``(n_samples, n_candidates)`` float32, higher = more likely the same patient.
         strangers: ``(k, n_candidates)`` float32, the same from real images of reference patients, who are no
             candidates: what a false match looks like.
-        power: the verifier on real pairs of unseen patients. Without power the finding is invalid.
+        power: the verifier on pairs of unseen patients, the decisive kind first: real pairs where there are any. Without
+            power the finding is invalid.
         notes: what a reader of the result should know.
+        searches: the verifier in searches for unseen patients: more of its power.
+        verifiers: the same of each of several verifiers, where the scores above are of all together; else empty.
     """
 
     similarity: Pixels
     strangers: Pixels
     power: tuple[PairScores, ...]
     notes: tuple[str, ...] = ()
+    searches: tuple[GalleryScores, ...] = ()
+    verifiers: "tuple[LinkageScores, ...]" = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -12,7 +12,7 @@ from privbench.audit.measure_memorization import measure_memorization
 from privbench.audit.measured import Truth
 from privbench.audit.resampling import bootstrap, resampled_auc
 from privbench.audit.stats import roc_auc, roc_curve
-from privbench.audit.types import ImageSet, MemorizationScores, SpaceDistances
+from privbench.audit.types import ImageSet, MemorizationScores, Ranking, SpaceDistances
 
 SAMPLES, PATIENTS, IMAGES = 480, 264, 4
 
@@ -56,9 +56,9 @@ def test_auc_interval_of_100000_candidates(benchmark, candidates):
 
 
 def distances(space, owner, names, rng):
-    among = rng.uniform(1, 2, (len(owner), PATIENTS)).astype(np.float32)
-    among[np.arange(len(owner)), owner] = np.inf
-    return SpaceDistances(space, names, rng.uniform(1, 2, (SAMPLES, PATIENTS)).astype(np.float32), among)
+    own = names[owner]
+    to, among = (rng.uniform(1, 2, (n, len(owner))) for n in (SAMPLES, len(owner)))
+    return SpaceDistances(space, names, Ranking.of(to, own), Ranking.of(among, own, own, ranks=128))
 
 
 def test_memorization_of_480_samples_among_264_patients_in_5_spaces(benchmark):

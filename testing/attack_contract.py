@@ -18,8 +18,9 @@ from .purity import Parts, require_inputs_kept, require_no_global_rng, require_r
 
 WANTED = {
     MembershipScores: "one finite float64 for each candidate, in the order given",
-    MemorizationScores: "one row per sample or candidate, one column per patient in the sorted order of "
-    "candidates.patients; inf at a candidate's own patient, for a sibling slice is no neighbour",
+    MemorizationScores: "make each ranking with Ranking.of(distances, candidates.patient): of each sample the 48 "
+    "nearest patients, numbered in the sorted order of candidates.patients; of each candidate image the 128 nearest "
+    "others (own=candidates.patient), for a sibling slice is no neighbour",
     LinkageScores: "one row per sample or stranger, one column per candidate, in the order given, without NaN",
 }
 """What valid scores look like, by what an attack returned."""
@@ -84,14 +85,10 @@ def _valid_spaces(scores: MemorizationScores) -> None:
     names = [space.space for space in scores.spaces]
     require(len(set(names)) == len(names), f"two spaces have one name: {names}", "name each space for what it compares")
     for space in scores.spaces:
-        others = np.where(np.isposinf(space.candidates), np.float32(0), space.candidates)
-        _numbers(f"space {space.space!r}: samples", space.samples, np.float32)
-        _numbers(f"space {space.space!r}: candidates", others, np.float32)
-        require(
-            min(space.samples.min(initial=0), others.min(initial=0)) >= 0,
-            f"space {space.space!r}: a distance is negative",
-            "none is",
-        )
+        for name, ranking in (("samples", space.samples), ("candidates", space.candidates)):
+            found = np.where(np.isposinf(ranking.distance), np.float32(0), ranking.distance)
+            _numbers(f"space {space.space!r}: {name}", found, np.float32)
+            require(found.min(initial=0) >= 0, f"space {space.space!r}: a distance is negative", "none is")
 
 
 def returns_valid_scores(subject: Subject) -> None:

@@ -17,6 +17,7 @@ from ..audit.types import (
     LinkageScores,
     MembershipScores,
     MemorizationScores,
+    Ranking,
     concatenate,
 )
 from .audits import Audit, Subject, tiny_audit, unshuffled
@@ -114,9 +115,21 @@ def _pairs(
     assert isinstance(after, MemorizationScores)
     found = []
     for a, b in zip(before.spaces, after.spaces, strict=True):
-        found.append((f"space {a.space!r}: samples", a.samples[:, columns], b.samples))
-        found.append((f"space {a.space!r}: candidates", a.candidates[order][:, columns], b.candidates))
+        p = len(columns)
+        found.append((f"space {a.space!r}: samples", _dense(a.samples, p)[:, columns], _dense(b.samples, p)))
+        among = _dense(a.candidates, p)[order][:, columns]
+        found.append((f"space {a.space!r}: candidates", among, _dense(b.candidates, p)))
     return found
+
+
+def _dense(ranking: Ranking, patients: int) -> Floats:
+    """Distances ``(n, patients)``; who is not among the nearest lies at least as far as the last who is."""
+    there = np.isfinite(ranking.distance)
+    last = np.where(there, ranking.distance, 0).max(axis=1, initial=0)
+    distance = np.repeat(last[:, None], patients, axis=1)
+    rows, ranks = np.nonzero(there)
+    distance[rows, ranking.patient[rows, ranks]] = ranking.distance[rows, ranks]
+    return distance
 
 
 def scores_each_sample_on_its_own(subject: Subject) -> None:
@@ -132,8 +145,9 @@ def scores_each_sample_on_its_own(subject: Subject) -> None:
         ]
     elif isinstance(whole, MemorizationScores) and isinstance(part, MemorizationScores):
         for a, b in zip(whole.spaces, part.spaces, strict=True):
-            pairs.append((f"space {a.space!r}: samples", a.samples[index], b.samples))
-            pairs.append((f"space {a.space!r}: candidates", a.candidates, b.candidates))
+            p = len(a.patients)
+            pairs.append((f"space {a.space!r}: samples", _dense(a.samples, p)[index], _dense(b.samples, p)))
+            pairs.append((f"space {a.space!r}: candidates", _dense(a.candidates, p), _dense(b.candidates, p)))
     for name, expected, got in pairs:
         require(
             _alike(expected, got),
@@ -199,7 +213,7 @@ def rewards_a_copy(subject: Subject) -> None:
         found = [("similarity", -again.similarity[rows].astype(np.float64), own)]
     elif isinstance(again, MemorizationScores):
         found = [
-            (f"space {s.space!r}", s.samples[rows].astype(np.float64), owner[:, None] == s.patients[None])
+            (f"space {s.space!r}", _dense(s.samples, len(s.patients))[rows], owner[:, None] == s.patients[None])
             for s in again.spaces
         ]
     for name, distance, own in found:

@@ -87,6 +87,7 @@ def test_the_public_names_are_these():
         "PairScores",
         "Privacy",
         "Queries",
+        "Ranking",
         "SkippedError",
         "SpaceDistances",
         "Split",

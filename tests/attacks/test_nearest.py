@@ -5,8 +5,10 @@ import pytest
 from scipy import ndimage
 
 from privbench.attacks.nearest import nearest
+from privbench.audit.contract import check_scores
+from privbench.audit.measured import Truth
 from privbench.audit.target import Target
-from privbench.audit.types import ImageSet, concatenate
+from privbench.audit.types import RANKS, ImageSet, concatenate
 
 
 @pytest.fixture(scope="module")
@@ -17,20 +19,21 @@ def people(make_patients):
 def closest(scores, space, members, which, rows=slice(None)):
     """Distance to the nearest member patient, other than the image's own."""
     found = next(s for s in scores.spaces if s.space == space)
-    return getattr(found, which)[rows][:, np.isin(found.patients, members.patients)].min(1)
+    return getattr(found, which).nearest_in(np.isin(found.patients, members.patients))[0][rows]
 
 
 def test_what_is_found_has_the_shapes_of_the_contract(people, auxiliary, released):
     members, holdout = people
     candidates = concatenate(members, holdout)
-    scores = nearest(Target(released(members.take(slice(0, 9)))), candidates, auxiliary, steps=5)
+    target = Target(released(members.take(slice(0, 9))))
+    scores = nearest(target, candidates, auxiliary, steps=5)
     assert [s.space for s in scores.spaces] == ["pixels", "patch-max", "aligned", "embedding", "foreground"]
     for space in scores.spaces:
-        assert space.samples.shape == (9, 75)
-        assert space.candidates.shape == (len(candidates), 75)
-        own = candidates.patient[:, None] == space.patients[None]
-        assert np.array_equal(np.isinf(space.candidates), own)
-        assert np.isfinite(space.samples).all()
+        assert space.samples.distance.shape == (9, RANKS)
+        assert space.candidates.distance.shape == (len(candidates), 75)
+        assert (space.cells is None) == (space.space not in {"pixels", "embedding"})
+    truth = Truth(candidates, np.isin(candidates.patient, members.patient), candidates.patient, target.samples)
+    check_scores(scores, truth, "attack 'nearest'", "memorization")
 
 
 def alterations(images: ImageSet, other: ImageSet) -> dict[str, tuple[str, ImageSet]]:
@@ -93,11 +96,18 @@ def test_the_order_of_candidates_does_not_matter_and_the_same_seed_gives_the_sam
         nearest(target, c, auxiliary, steps=5) for c in (candidates, candidates, candidates.take(order))
     )
     for a, b, c in zip(first.spaces, again.spaces, permuted.spaces, strict=True):
-        assert np.array_equal(a.samples, b.samples)
-        assert np.array_equal(a.candidates, b.candidates)
+        for mine, same in ((a.samples, b.samples), (a.candidates, b.candidates)):
+            assert np.array_equal(mine.distance, same.distance)
+            assert np.array_equal(mine.patient, same.patient)
+            assert np.array_equal(mine.image, same.image)
         # Products of float32 matrices differ in the last bit with the place of a row.
-        np.testing.assert_allclose(a.samples, c.samples, atol=3e-3 if a.space in {"aligned", "foreground"} else 1e-4)
-        np.testing.assert_allclose(a.candidates[order], c.candidates, atol=3e-3)
+        limit = 3e-3 if a.space in {"aligned", "foreground"} else 1e-4
+        np.testing.assert_allclose(a.samples.distance, c.samples.distance, atol=limit)
+        np.testing.assert_allclose(a.candidates.distance[order], c.candidates.distance, atol=3e-3)
+        if a.cells and b.cells and c.cells:
+            assert np.array_equal(a.cells[1], b.cells[1])
+            assert np.array_equal(a.cells[0], c.cells[0])
+            assert np.array_equal(a.cells[1][order], c.cells[1])
     assert np.array_equal(before, candidates.pixels)
 
 
@@ -113,4 +123,4 @@ def test_an_image_without_a_lesion_is_near_nobodys_lesion(people, auxiliary, rel
     members, _ = people
     empty = replace(members, mask=np.zeros_like(members.mask))
     scores = nearest(Target(released(empty.take(slice(0, 3)))), members, auxiliary, steps=0)
-    assert np.allclose(scores.spaces[-1].samples, np.sqrt(2))
+    assert np.allclose(scores.spaces[-1].samples.distance, np.sqrt(2))

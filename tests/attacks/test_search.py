@@ -5,14 +5,19 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from privbench.attacks import spaces
-from privbench.attacks.search import euclidean, nearest_distance, patient_distances
+from privbench.attacks.search import euclidean, nearest_distance, patient_ranking
 from privbench.audit.types import ImageSet
 
 
-def expected(queries: ImageSet, images: ImageSet) -> np.ndarray:
-    """Root mean square distance to each patient's nearest image, by SciPy."""
+def apart(queries: ImageSet, images: ImageSet) -> np.ndarray:
+    """Root mean square distance of each query to each image, by SciPy."""
     flat = [x.pixels.reshape(len(x), -1).astype(np.float64) for x in (queries, images)]
-    d = cdist(*flat) / np.sqrt(flat[0].shape[1])
+    return cdist(*flat) / np.sqrt(flat[0].shape[1])
+
+
+def expected(queries: ImageSet, images: ImageSet) -> np.ndarray:
+    """The same to each patient's nearest image."""
+    d = apart(queries, images)
     return np.stack([d[:, images.patient == p].min(1) for p in images.patients], axis=1)
 
 
@@ -20,9 +25,13 @@ def expected(queries: ImageSet, images: ImageSet) -> np.ndarray:
 def test_distances_agree_with_scipy_whatever_the_block(make_patients, block):
     queries, images = make_patients("q", 11), make_patients("m", 17, images=3)
     shuffled = images.take(np.random.default_rng(0).permutation(len(images)))
-    found = patient_distances(queries, shuffled, partial(spaces.pixels, device="cpu"), block=block)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected(queries, images), rtol=1e-5)
+    found = patient_ranking(queries, shuffled, partial(spaces.pixels, device="cpu"), ranks=12, block=block)
+    nearest = expected(queries, images)
+    assert found.distance.dtype == np.float32
+    np.testing.assert_allclose(found.distance, np.sort(nearest, axis=1)[:, :12], rtol=1e-5)
+    np.testing.assert_allclose(found.distance, np.take_along_axis(nearest, found.patient, axis=1), rtol=1e-5)
+    to = apart(queries, shuffled)
+    np.testing.assert_allclose(found.distance, np.take_along_axis(to, found.image, axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-4, 1e-2, 0.1])
@@ -44,17 +53,19 @@ def test_an_exact_copy_is_at_distance_zero_in_every_space(make_patients):
         partial(spaces.moved, device="cpu", shift=2),
         partial(spaces.foreground, device="cpu"),
     ):
-        found = patient_distances(images, images, compare)
-        assert np.all(np.diag(found) == 0)
-        assert np.all(found[~np.eye(6, dtype=bool)] > 0.01)
+        found = patient_ranking(images, images, compare)
+        assert np.array_equal(found.patient[:, 0], np.arange(6))
+        assert np.all(found.distance[:, 0] == 0)
+        assert np.all(found.distance[:, 1:] > 0.01)
 
 
 def test_a_candidate_is_never_near_its_own_patient(make_patients):
     images = make_patients("m", 5, images=3)
-    found = patient_distances(images, images, partial(spaces.pixels, device="cpu"), siblings=False)
-    own = images.patient[:, None] == images.patients[None]
-    assert np.all(np.isinf(found[own]))
-    assert np.all(np.isfinite(found[~own]))
+    found = patient_ranking(images, images, partial(spaces.pixels, device="cpu"), siblings=False)
+    assert not (images.patients[found.patient[:, :4]] == images.patient[:, None]).any()
+    assert np.all(np.isfinite(found.distance[:, :4]))
+    assert np.all(found.patient[:, 4] == -1)
+    assert np.all(np.isinf(found.distance[:, 4]))
 
 
 def test_the_worst_tile_is_the_distance_of_patch_max(make_patients):
@@ -72,6 +83,5 @@ def test_memory_maps_are_searched_without_being_changed(make_patients, tmp_path)
     np.save(tmp_path / "pixels.npy", images.pixels)
     mapped = ImageSet(np.load(tmp_path / "pixels.npy", mmap_mode="r"), images.patient)
     for compare in (partial(spaces.pixels, device="cpu"), partial(spaces.moved, device="cpu", shift=1)):
-        np.testing.assert_array_equal(
-            patient_distances(mapped, mapped, compare, block=5), patient_distances(images, images, compare, block=5)
-        )
+        found, known = (patient_ranking(x, x, compare, block=5) for x in (mapped, images))
+        np.testing.assert_array_equal(found.distance, known.distance)

@@ -15,6 +15,7 @@ from privbench.audit.types import (
     MembershipScores,
     MemorizationScores,
     PairScores,
+    Ranking,
     SpaceDistances,
 )
 
@@ -48,10 +49,9 @@ def world(seed, leak, samples=200):
 
 
 def distances(points, owner, names, released, scale=1.0):
-    to = np.stack([cdist(released, points[owner == p]).min(axis=1) for p in range(len(names))], axis=1)
-    among = np.stack([cdist(points, points[owner == p]).min(axis=1) for p in range(len(names))], axis=1)
-    among[np.arange(len(owner)), owner] = np.inf
-    return SpaceDistances("pixels", names, (to * scale).astype(np.float32), (among * scale).astype(np.float32))
+    to, among = (cdist(queries, points) * scale for queries in (released, points))
+    own = names[owner]
+    return SpaceDistances("pixels", names, Ranking.of(to, own), Ranking.of(among, own, own, ranks=128))
 
 
 def memorization(seed, leak, extra_space=False):
@@ -60,12 +60,9 @@ def memorization(seed, leak, extra_space=False):
     spaces = (space,)
     if extra_space:
         rng = np.random.default_rng(99)
-        noise = SpaceDistances(
-            "noise",
-            names,
-            rng.uniform(1, 2, space.samples.shape).astype(np.float32),
-            np.where(np.isinf(space.candidates), np.inf, rng.uniform(1, 2, space.candidates.shape)).astype(np.float32),
-        )
+        own = names[owner]
+        to, among = (rng.uniform(1, 2, (n, len(own))) for n in (len(released), len(own)))
+        noise = SpaceDistances("noise", names, Ranking.of(to, own), Ranking.of(among, own, own, ranks=128))
         spaces = (noise, space)
     return measure_memorization(MemorizationScores(spaces), truth, Context(seed=seed))
 

@@ -41,21 +41,16 @@ def membership(score):
     return made
 
 
-def distances(queries, candidates, compare=between):
-    each = compare(queries, candidates)
-    return np.stack([each[:, candidates.patient == p].min(axis=1) for p in candidates.patients], axis=1)
-
-
 def memorization(space):
-    """An attack that hands out what ``space`` makes of samples, candidates and the right distances of both."""
+    """An attack that hands out what ``space`` makes of samples, candidates, the distances and the right ranking."""
 
     @pb.attack(family="memorization")
     def made(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MemorizationScores:
         """Measure distances."""
-        among = distances(candidates, candidates)
-        among[candidates.patient[:, None] == candidates.patients[None]] = np.inf
-        right = [x.astype(np.float32) for x in (distances(target.samples, candidates), among)]
-        to_samples, among = space(target, candidates, *right)
+        own = candidates.patient
+        among = pb.Ranking.of(between(candidates, candidates), own, own, ranks=128)
+        to_samples, among = space(target, candidates, between(target.samples, candidates), among)
+        to_samples = pb.Ranking.of(to_samples, own)
         return pb.MemorizationScores((pb.SpaceDistances("pixels", candidates.patients, to_samples, among),))
 
     return made
@@ -118,16 +113,16 @@ def test_labels_smuggled_through_names():
 
 def test_a_space_that_depends_on_the_order_of_candidates():
     def space(target, candidates, to_samples, among):
-        return to_samples * np.linspace(1, 2, to_samples.shape[1], dtype=np.float32), among
+        return to_samples * np.linspace(1, 2, to_samples.shape[1]), among
 
     assert_caught(memorization(space), ORDER, "space 'pixels': samples: shuffled")
 
 
 def test_sibling_slices_as_neighbours():
     def space(target, candidates, to_samples, among):
-        return to_samples, distances(candidates, candidates).astype(np.float32)
+        return to_samples, pb.Ranking.of(between(candidates, candidates), candidates.patient, ranks=128)
 
-    assert_caught(memorization(space), VALID, "a candidate's own patient is not at distance inf")
+    assert_caught(memorization(space), VALID, "a candidate's own patient is among its neighbours")
 
 
 def test_an_unseeded_attack():
@@ -208,10 +203,10 @@ def test_columns_in_another_order():
     @pb.attack(family="memorization")
     def turned(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MemorizationScores:
         """Columns backwards."""
-        patients = candidates.patients[::-1]
-        to = distances(target.samples, candidates)[:, ::-1].astype(np.float32)
-        among = distances(candidates, candidates)[:, ::-1].astype(np.float32)
-        return pb.MemorizationScores((pb.SpaceDistances("pixels", patients, to, among),))
+        own = candidates.patient
+        to = pb.Ranking.of(between(target.samples, candidates), own)
+        among = pb.Ranking.of(between(candidates, candidates), own, own, ranks=128)
+        return pb.MemorizationScores((pb.SpaceDistances("pixels", candidates.patients[::-1], to, among),))
 
     assert_caught(turned, VALID, "its columns are not the candidate patients in sorted order")
 
@@ -225,7 +220,7 @@ def test_attacks_blind_to_copies():
 
     def space(target, candidates, to_samples, among):
         negatives = replace(target.samples, pixels=1 - target.samples.pixels)
-        return distances(negatives, candidates).astype(np.float32), among
+        return between(negatives, candidates), among
 
     assert_caught(memorization(space), COPIES, "p < 0.05 in", seeds=12)
 

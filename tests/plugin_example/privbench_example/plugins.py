@@ -117,18 +117,16 @@ class Dark:
 
 def _distances(images, candidates):
     flat = candidates.pixels.reshape(len(candidates), -1)
-    each = cdist(images.pixels.reshape(len(images), flat.shape[1]), flat) / np.sqrt(flat.shape[1])
-    return np.stack([each[:, candidates.patient == p].min(axis=1) for p in candidates.patients], axis=1)
+    return cdist(images.pixels.reshape(len(images), flat.shape[1]), flat) / np.sqrt(flat.shape[1])
 
 
 @pb.attack(family="memorization", patients={"reference": 2})
 def distance(target: pb.Target, candidates: pb.ImageSet, aux: pb.Auxiliary) -> pb.MemorizationScores:
     """Distance to the nearest candidate patient."""
-    among = _distances(candidates, candidates)
-    among[candidates.patient[:, None] == candidates.patients[None]] = np.inf
-    to = _distances(target.samples, candidates)
-    space = pb.SpaceDistances("pixels", candidates.patients, to.astype(np.float32), among.astype(np.float32))
-    return pb.MemorizationScores((space,))
+    own = candidates.patient
+    to = pb.Ranking.of(_distances(target.samples, candidates), own)
+    among = pb.Ranking.of(_distances(candidates, candidates), own, own, ranks=128)
+    return pb.MemorizationScores((pb.SpaceDistances("pixels", candidates.patients, to, among),))
 
 
 @pb.attack(family="membership")
