@@ -48,12 +48,18 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
     A rule fails when the whole interval lies beyond the limit, passes when the whole interval lies within it *and* the
     attack could have seen the limit crossed, and is inconclusive otherwise. What could not be measured never passes,
     and nothing passes where members and holdout cannot fairly be compared.
+
+    Of several attacks of one family each must stay within the limit, which needs no correction for their number: all
+    must, not one. That a leak would have been seen is asked of the family: one attack is enough at each level of
+    access, for a blind one beside it takes nothing away. And a fail by chance is rare however many there are, as an
+    interval must lie beyond a limit that is itself far from the null (docs/decisions/0015).
     """
     rules = _fairness(findings)
     for family, words in CRITERIA.items():
         own = [f for f in findings if f.kind == "attack" and f.family == family]
+        seeing = _seeing(own, family)
         for finding in own:
-            rules.extend(_rules_of(finding, family))
+            rules.extend(_rules_of(finding, family, seeing))
         if all(f.status == "skipped" for f in own):
             why = "; ".join(f"{f.plugin}: {f.reason}" for f in own) or f"no {family} attack was asked for"
             rules.append(Rule(name=family, outcome="inconclusive", reason=f"{words} was not tested ({why})"))
@@ -75,14 +81,25 @@ def _fairness(findings: tuple[Finding, ...]) -> list[Rule]:
     ]
 
 
-def _rules_of(finding: Finding, family: str) -> list[Rule]:
+def _seeing(findings: list[Finding], family: str) -> dict[str, str]:
+    """An attack that would have seen the limit crossed, at each level of access that has one."""
+    return {
+        f.access: f.plugin
+        for f in findings
+        if f.status == "ok"
+        and all((e := f.estimate(limit.estimate)) and not _blind(e, limit, f) for limit in LIMITS[family])
+    }
+
+
+def _rules_of(finding: Finding, family: str, seeing: dict[str, str]) -> list[Rule]:
     name = f"{family}.{finding.plugin}"
     if finding.status == "skipped":
         return []
     if finding.status in {"invalid", "error"}:
         rule = Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
         return [rule, *(r for r in _exact(finding, name) if r.outcome == "fail")]
-    rules = [_apply(limit, finding.estimate(limit.estimate), name, finding) for limit in LIMITS[family]]
+    peer = seeing.get(finding.access, "")
+    rules = [_apply(limit, finding.estimate(limit.estimate), name, finding, peer) for limit in LIMITS[family]]
     return [*rules, *_exact(finding, name)]
 
 
@@ -96,7 +113,7 @@ def _exact(finding: Finding, name: str) -> list[Rule]:
     return [Rule(name=f"{name}.exact_copies", outcome="fail" if found else "pass", reason=reason)]
 
 
-def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Finding) -> Rule:
+def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Finding, peer: str) -> Rule:
     name = f"{prefix}.{limit.estimate}"
     if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
         why = estimate.note if estimate else "the attack did not report it"
@@ -113,6 +130,8 @@ def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Findin
     if high > limit.most:
         return Rule(name=name, outcome="inconclusive", reason=f"{said}; the interval reaches beyond it")
     if blind := _blind(estimate, limit, finding):
+        if peer:
+            return Rule(name=name, outcome="pass", reason=f"{said}; {blind}; {peer} would have found a leak")
         return Rule(name=name, outcome="inconclusive", reason=f"{said}; {blind}")
     return Rule(name=name, outcome="pass", reason=f"{said}; a leak of {estimate.detectable:.3f} would have been found")
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 
 
 class Model(BaseModel):
@@ -117,7 +117,7 @@ class Finding(Model):
 
     plugin: str
     kind: Literal["check", "attack", "metric"]
-    family: str = Field(description="validity, memorization, membership, reidentification or utility")
+    family: str = Field(description="validity, guard, utility, or an attack's family")
     summary: str = Field(description="the plugin's one-line description")
     paper: str = ""
     access: str
@@ -131,6 +131,24 @@ class Finding(Model):
     def estimate(self, name: str, group: str = "") -> Estimate | None:
         """The estimate of that name and group, if there is one."""
         return next((e for e in self.estimates if e.name == name and e.group == group), None)
+
+
+class StrongestAttack(Model):
+    """The strongest of a family's attacks: chosen on half of the patients, measured on the other half.
+
+    Attributes:
+        family: of the attacks.
+        attack: the chosen one, with the space that it compares in where it has several: ``nearest (aligned)``.
+        inverted: whether it recognises members by what speaks against membership.
+        tried: what was chosen from.
+        auc: on the patients that had no part in the choice.
+    """
+
+    family: str
+    attack: str
+    inverted: bool
+    tried: tuple[str, ...]
+    auc: Estimate
 
 
 class Privacy(Model):
@@ -282,7 +300,7 @@ class Provenance(Model):
 class AuditRecord(Model):
     """One audit: what was asked, what it rested on, what came out, what it means."""
 
-    schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3, 4] = SCHEMA_VERSION
     spec: AuditSpec
     simulated: bool = Field(description="the cohort shows no real person")
     releases_real: bool = Field(description="the samples are real images: a known-answer generator")
@@ -291,6 +309,7 @@ class AuditRecord(Model):
     declaration: Declaration = Declaration()
     guard: GuardCertificate | None = None
     findings: tuple[Finding, ...]
+    strongest: tuple[StrongestAttack, ...] = Field(default=(), description="one a family of several attacks")
     verdict: Verdict
     provenance: Provenance
 

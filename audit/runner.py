@@ -14,6 +14,7 @@ from .certificate import certified
 from .context import Progress, Silent
 from .contract import check_needs
 from .errors import BadInputError
+from .exposure import load_exposures, strongest_attacks
 from .fairness import invalidated
 from .gate import judge
 from .outputs import RunFolder
@@ -23,7 +24,7 @@ from .registry import load
 from .spec import make_spec, resolve
 from .stages import FLAGGED, SCORES, NotMeasuredError, Stages, load_certificate, load_finding, load_truth
 from .store import Store, default_store
-from .types import ImageSet
+from .types import FloatArray, ImageSet
 
 GALLERY = 24
 
@@ -81,10 +82,13 @@ def run(
         work += [("metric", m.name, partial(stages.metric, m, target, split, keys)) for m in resolved.metrics]
         findings: list[Finding] = []
         flagged = np.zeros(len(target.samples), dtype=bool)
-        for finding, copies in _results(work, folder, progress):
+        pointed: dict[str, dict[str, FloatArray]] = {}
+        for finding, done in _results(work, folder, progress):
             findings.append(finding)
-            if copies is not None:
-                flagged |= copies
+            if done and (done / FLAGGED).is_file():
+                flagged |= np.load(done / FLAGGED, allow_pickle=False)
+            if done and finding.kind == "attack" and finding.status == "ok":
+                pointed.setdefault(finding.family, {}).update(load_exposures(done, finding.plugin))
         for i, finding in enumerate(findings):
             if fair and finding.kind == "attack" and finding.status == "ok" and resolved.certificate != "none":
                 asked = next(a for a in resolved.attacks if a.name == finding.plugin)
@@ -101,6 +105,7 @@ def run(
             declaration=declaration,
             guard=guarded,
             findings=judged,
+            strongest=strongest_attacks(pointed if fair else {}, truth, stages.context("attack", "", Path())),
             verdict=judge(judged),
             provenance=provenance(resolved.device, command, began, time.perf_counter() - clock),
         )
@@ -140,8 +145,8 @@ def _stages(spec: AuditSpec | dict[str, object], store: Path | str | None, progr
 
 def _results(
     work: list[tuple[str, str, Callable[[], Path]]], folder: RunFolder, progress: Progress
-) -> Iterator[tuple[Finding, NDArray[np.bool_] | None]]:
-    """Each finding, with the samples it took for copies."""
+) -> Iterator[tuple[Finding, Path | None]]:
+    """Each finding, with the folder of its stage if it has one."""
     for kind, name, stage in work:
         progress.message(f"{kind} {name}")
         try:
@@ -151,8 +156,7 @@ def _results(
             yield missing.finding, None
             continue
         folder.copy_confidential(name, done / SCORES)
-        copies = np.load(done / FLAGGED, allow_pickle=False) if (done / FLAGGED).is_file() else None
-        yield load_finding(done), copies
+        yield load_finding(done), done
 
 
 def _certified(finding: Finding, stage: Callable[[], Path], folder: RunFolder) -> Finding:

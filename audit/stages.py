@@ -18,8 +18,9 @@ from .confidential import confidential_csv
 from .context import Auxiliary, Context
 from .contract import check_scores
 from .errors import AccessError, BadInputError, InvalidError, SkippedError
+from .exposure import save_exposures
 from .keeping import StoreKeeper
-from .making import Making
+from .making import Making, Opened
 from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
@@ -28,7 +29,7 @@ from .provenance import code_hash, libraries
 from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
 from .retraining import Retraining
-from .target import Access, Denoiser, Target
+from .target import Access, Target
 from .types import AttackScores, ImageSet, LinkageScores, MembershipScores, MemorizationScores, Split
 from .validity import Checked, check_comparison
 from .whole import write_text_whole
@@ -106,6 +107,7 @@ class Stages(Making):
                 }
             )
             write_text_whole(folder / SCORES, confidential_csv(scores, truth))
+            save_exposures(scores, truth, folder)
             if measured.flagged is not None:
                 np.save(folder / FLAGGED, measured.flagged, allow_pickle=False)
             write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
@@ -127,9 +129,11 @@ class Stages(Making):
             auxiliary = self._auxiliary(target, split, context)
             options = self.keywords(plugin, asked)
 
-            def attack(images: ImageSet, candidates: ImageSet, denoiser: Callable[[], Denoiser] | None) -> AttackScores:
+            def attack(images: ImageSet, candidates: ImageSet, opened: Opened | None) -> AttackScores:
+                # The key is the planted model's own: what is kept of the audited one must not be taken for its.
+                key, denoiser = opened or ("", None)
                 access = Access.SAMPLES if denoiser is None else target.access
-                planted = Target(images, access, target.generator, denoiser)
+                planted = Target(images, access, target.generator, denoiser, key)
                 return cast("AttackScores", plugin.target(planted, candidates, auxiliary, **options))
 
             if plugin.facts.access > Access.SAMPLES:

@@ -11,6 +11,10 @@ from .stats import Interval, roc_auc
 from .types import FloatArray, Names
 
 
+LEAST = 2
+"""Patients a side: one chooses, one measures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Strongest:
     """What the strongest attack reaches on patients that had no part in choosing it.
@@ -57,7 +61,7 @@ def strongest(
     """
     from scipy.stats import mannwhitneyu
 
-    if not scores or min(member.sum(), (~member).sum()) < 2:
+    if not scores or min(member.sum(), (~member).sum()) < LEAST:
         raise ValueError(f"{len(scores)} attacks, {member.sum()} members, {(~member).sum()} others; needs 1, 2 and 2")
     choosing = np.zeros(len(member), dtype=bool)
     for side in (member, ~member):

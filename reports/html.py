@@ -25,6 +25,7 @@ from .power import UNKNOWN, found_from, mark_of, planted_in, reach_of, reach_of_
 from .power import interval_of as share_interval_of
 from .power_table import power_table_of
 from .stated import stated_of
+from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of, tables_of
 
@@ -62,6 +63,8 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             fair=fair_sentence(checks),
             criteria=criteria_of(record),
             power=power_table_of(record),
+            best=strongest_of(record),
+            best_lead=LEAD,
             stated=stated_of(record),
             many=MANY,
             guarded=guarded_of(record),

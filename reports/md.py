@@ -13,6 +13,7 @@ from .fairness import Check, checks_of, fair_sentence
 from .guarded import guarded_of, name_of_guard
 from .power import UNKNOWN, mark_of, reach_of, reach_of_all
 from .stated import stated_of
+from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of
 
@@ -49,7 +50,7 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
     )
     lines += ["## Main numbers", "", *_table(heads, [row for c in criteria_of(record) for row in _rows(c)])]
     lines += ["## Smallest leak that would have been found", "", *_power(record), ""]
-    lines += [*_stated(record), *_guarded(record)]
+    lines += [*_strongest(record), *_stated(record), *_guarded(record)]
     utility = [_utility(f) for f in record.findings if f.kind == "metric"]
     if utility:
         lines += ["## Utility", "", *utility, ""]
@@ -106,6 +107,16 @@ def _fairness(checks: tuple[Check, ...]) -> list[str]:
 def _power(record: AuditRecord) -> list[str]:
     """One sentence an attack."""
     return [f"- {_text(f.plugin)}: {_text(reach_of(f))}" for f in tested_threats(record)] or [UNKNOWN]
+
+
+def _strongest(record: AuditRecord) -> list[str]:
+    """A row a family, where there were several attacks to choose from."""
+    best = strongest_of(record)
+    if not best:
+        return []
+    heads = ("asks for", "attack", "AUC", f"{100 * record.spec.confidence:g}% interval", "rests on", "reading")
+    rows: list[tuple[str, ...]] = [(b.family, b.attack, b.value, b.interval, b.rests, b.reading) for b in best]
+    return ["## The strongest attack of each kind", "", LEAD, "", *_table(heads, rows)]
 
 
 def _stated(record: AuditRecord) -> list[str]:

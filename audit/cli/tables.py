@@ -26,6 +26,7 @@ def print_record(record: AuditRecord, folder: Path) -> None:
     console.print(
         "null: without a leak; detects: smallest value found with 80% power at 5% false alarms\n", style="dim"
     )
+    _print_strongest(record, console)
     _print_power(record, console)
     for title, words in _stated(record):
         console.print(f"{title:<9}{escape(words)}", soft_wrap=True)
@@ -66,6 +67,18 @@ def _findings(record: AuditRecord) -> Table:
         for estimate in (e for e in finding.estimates if e.name != PLANTED and _headline(e, finding.estimates)):
             table.add_row(*_cells(estimate), style="strike dim" if unfair and estimate.name != "exact_copies" else None)
     return table
+
+
+def _print_strongest(record: AuditRecord, console: Console) -> None:
+    """One line a family of several attacks."""
+    if not record.strongest:
+        return
+    console.print("strongest attack, chosen on half of the patients, AUC on the other half", style="bold")
+    for found in record.strongest:
+        turned = ", inverted" if found.inverted else ""
+        which = f"{found.attack}{turned}, of {len(found.tried)}"
+        console.print(f"  {escape(f'{found.family:<16} {which:<34}')} {_valued(found.auc)}", soft_wrap=True)
+    console.print()
 
 
 def _print_power(record: AuditRecord, console: Console) -> None:
@@ -145,10 +158,16 @@ def _cells(estimate: Estimate) -> tuple[str, ...]:
     n = f"{estimate.n} {estimate.unit}s"
     if estimate.value is None:
         return name, f"[dim]{escape(estimate.note)}[/dim]"
+    said = ("" if v is None else _short(v) for v in (estimate.null, estimate.detectable))
+    return name, _valued(estimate), *said, n
+
+
+def _valued(estimate: Estimate) -> str:
+    assert estimate.value is not None
     value = _short(estimate.value)
     if estimate.low is not None and estimate.high is not None:
         value += escape(f" [{_short(estimate.low)}, {_short(estimate.high)}]")
-    return name, value, *("" if v is None else _short(v) for v in (estimate.null, estimate.detectable)), n
+    return value
 
 
 def _short(value: float) -> str:

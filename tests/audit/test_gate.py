@@ -169,3 +169,28 @@ def test_an_exact_copy_fails_even_where_the_comparison_is_unfair():
     assert judge(unfair).outcome == "fail"
     clean = (failed, *invalidated((CLEAN["memorization"], CLEAN["membership"]), (failed,)))
     assert judge(clean).outcome == "inconclusive"
+
+
+BLIND = planted(exact=None, noise=None)
+
+
+def test_a_blind_attack_takes_nothing_from_one_that_sees():
+    blind = finding("logan", "membership", estimate("auc", 0.5, 0.43, 0.57, 0.59, "both", 0.5), power=BLIND)
+    found = judge((*CLEAN.values(), blind))
+    assert found.outcome == "pass"
+    (rule,) = [r for r in found.rules if r.name == "membership.logan.auc"]
+    assert "noticed none of the leaks planted" in rule.reason
+    assert "gan-leaks would have found a leak" in rule.reason
+
+
+def test_what_sees_with_less_access_does_not_stand_in_for_the_blind_with_more():
+    blind = finding("loss", "membership", estimate("auc", 0.5, 0.43, 0.57, 0.59, "both", 0.5), power=())
+    asked = blind.model_copy(update={"access": "DENOISER"})
+    assert judge((*CLEAN.values(), asked)).outcome == "inconclusive"
+
+
+def test_every_attack_of_a_family_must_stay_within_the_limit():
+    wide = finding("logan", "membership", estimate("auc", 0.55, 0.47, 0.63, 0.59, "both", 0.5))
+    assert judge((*CLEAN.values(), wide)).outcome == "inconclusive"
+    leak = finding("logan", "membership", estimate("auc", 0.75, 0.67, 0.82, 0.59, "both", 0.5))
+    assert judge((*CLEAN.values(), leak)).outcome == "fail"
