@@ -68,6 +68,12 @@ class Passes:
         abar = self.abar(t)
         return math.sqrt(abar) * x_0 + math.sqrt(1 - abar) * noise
 
+    def moved(self, x_t: Tensor, epsilon: Tensor, t: int, then: int) -> Tensor:
+        """From ``x_t`` at step ``t`` to step ``then`` along ``epsilon``: DDIM's deterministic step, either way."""
+        start, end = self.abar(t), self.abar(then)
+        ratio = math.sqrt(end / start)
+        return ratio * x_t + (math.sqrt(1 - end) - ratio * math.sqrt(1 - start)) * epsilon
+
     def noise(self, t: int, count: int, like: Tensor) -> Tensor:
         """``(count, c, *spatial)`` noises at step ``t``, the same for all candidates, attacks and models of a seed.
 
@@ -78,20 +84,16 @@ class Passes:
             drawn[k] = torch.randn(drawn.shape[1:], generator=self.shared.torch_rng("noise", str(t), str(k)))
         return drawn.to(like.device)
 
-    def unconditional(self, condition: Condition) -> Condition:
-        """The condition that tells nothing.
+    def unconditional(self) -> Callable[[Condition], Condition]:
+        """What makes of a condition one that tells nothing.
 
         Raises:
-            SkippedError: if the model knows none, or was told nothing in the first place.
+            SkippedError: if the model knows none.
         """
-        nothing = getattr(self.denoiser, "unconditional", None)
+        nothing: Callable[[Condition], Condition] | None = getattr(self.denoiser, "unconditional", None)
         if nothing is None:
             raise SkippedError(f"{self.generator} has no unconditional form to compare with")
-        free: Condition = tuple(part.to(own.device) for part, own in zip(nothing(condition), condition, strict=True))
-        if all(part.equal(own) for part, own in zip(free, condition, strict=True)):
-            reason = "the candidates have no label, centre or mask that the model is told"
-            raise SkippedError(f"{self.generator} is told nothing of these candidates: {reason}")
-        return free
+        return nothing
 
     def scores(self, candidates: ImageSet, score: "Callable[[Part], Tensor]", queries: int) -> FloatArray:
         """``score`` of all candidates ``(n,)``, part by part, so that memory does not grow with their number.
@@ -190,16 +192,21 @@ class Part:
             t: the step.
             noises: how many.
             unconditional: whether the model is told nothing of the candidates.
+
+        Raises:
+            SkippedError: if there is no unconditional form.
         """
-
-        def ask() -> Arrays:
-            condition = self.queries.condition
-            return {
-                "loss": self._losses(t, noises, self.passes.unconditional(condition) if unconditional else condition)
-            }
-
+        own = self.queries.condition
+        told = self._nothing() if unconditional else own
+        if unconditional and all(part.equal(mine) for part, mine in zip(told, own, strict=True)):
+            return self.losses(t, noises)
         kind = "unconditional losses" if unconditional else "losses"
-        return torch.from_numpy(self._kept(kind, ask, noises * len(self), t, noises)["loss"])
+        found = self._kept(kind, lambda: {"loss": self._losses(t, noises, told)}, noises * len(self), t, noises)
+        return torch.from_numpy(found["loss"])
+
+    def _nothing(self) -> Condition:
+        own = self.queries.condition
+        return tuple(part.to(mine.device) for part, mine in zip(self.passes.unconditional()(own), own, strict=True))
 
     def _losses(self, t: int, noises: int, condition: Condition) -> FloatArray:
         n, eps = len(self), self.passes.noise(t, noises, self.x_0)
@@ -236,6 +243,12 @@ class Part:
         if not made:
             self.step(rows, "known")
         return found
+
+
+def p_norm(difference: Tensor, p: float) -> Tensor:
+    """``(n,)`` p-norm of each row's values."""
+    found: Tensor = torch.linalg.vector_norm(difference.flatten(1), ord=p, dim=1)
+    return found
 
 
 def _place(name: str) -> int:
