@@ -12,7 +12,7 @@ from ..audit.record import AuditRecord, Estimate
 from ..audit.types import ImageSet
 from . import wording
 from .advice import name_of, next_steps_of, reason_of, reasons_of
-from .criteria import OUTCOMES, criteria_of, known_answer, verdict_sentence
+from .criteria import OUTCOMES, TITLES, criteria_of, known_answer, verdict_sentence
 from .crossings import MANY, size_of
 from .fairness import checks_of, crossed_out, failed_checks_of, fair_sentence, voided
 from .figures import Figure, Strip, figures_of, strip_of
@@ -88,6 +88,7 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             strip=_strip,
             glossary=_glossary(record),
             POWER=POWER,
+            TITLES=TITLES,
             anchor=_anchor,
             crossed_out=crossed_out,
             failed_checks_of=failed_checks_of,

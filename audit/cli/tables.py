@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..record import AuditRecord, Estimate
+from ..record import AuditRecord, Estimate, Finding
 
 COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 PLANTED = "detectable_share"
@@ -82,31 +82,40 @@ def _print_strongest(record: AuditRecord, console: Console) -> None:
 
 
 def _print_power(record: AuditRecord, console: Console) -> None:
-    """The smallest share of each planted kind of leak that each attack would have found."""
+    """The smallest share of each planted kind of leak that a family's attacks would have found, and which of them."""
     attacks = [f for f in record.findings if f.kind == "attack" and f.status == "ok"]
-    planted = {f.plugin: {e.group: e for e in f.estimates if e.name == PLANTED} for f in attacks}
-    kinds = dict.fromkeys(kind for found in planted.values() for kind in found)
-    without = [f.plugin for f in attacks if not planted[f.plugin]]
-    if kinds:
+    planted = [(e, f) for f in attacks for e in f.estimates if e.name == PLANTED]
+    if planted:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
         table.add_column("smallest leak found", overflow="fold")
-        shown = [name for name in planted if planted[name]]
-        for name in shown:
-            table.add_column(escape(name), justify="right", overflow="fold")
-        for kind in kinds:
-            table.add_row(escape(kind), *(_share(planted[name].get(kind)) for name in shown))
+        families = list(dict.fromkeys(f.family for _, f in planted))
+        for family in families:
+            table.add_column(escape(family), overflow="fold")
+        for kind in dict.fromkeys(e.group for e, _ in planted):
+            of_kind = [(e, f) for e, f in planted if e.group == kind]
+            table.add_row(escape(kind), *(_best([p for p in of_kind if p[1].family == family]) for family in families))
         console.print(table)
         console.print(
-            "share of released images that are such copies (overfitted: of member patients), "
-            "found with 80% power at 5% false alarms\n",
+            "share of released images that are such copies (overfitted: of member patients), found with 80% power at "
+            "5% false alarms; attack by attack in the report\n",
             style="dim",
         )
+    without = [f.plugin for f in attacks if not any(e.name == PLANTED for e in f.estimates)]
     if without:
         names = escape(", ".join(without))
         console.print(
             f"how small a leak would have been found was not measured: {names} (privbench certify RUN does so)\n",
             style="yellow",
         )
+
+
+def _best(planted: list[tuple[Estimate, Finding]]) -> str:
+    """The smallest share and the attack that finds it, or that none does."""
+    noticed = [(e.value, f.plugin) for e, f in planted if e.value is not None]
+    if noticed:
+        value, attack = min(noticed)
+        return f"{value:.1%} [dim]{escape(attack)}[/dim]"
+    return f"[yellow]{escape(planted[0][0].note.partition(' of ')[0])}[/yellow]" if planted else ""
 
 
 def _stated(record: AuditRecord) -> list[tuple[str, str]]:
@@ -132,17 +141,6 @@ def _stated(record: AuditRecord) -> list[tuple[str, str]]:
 
 def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'s' * (n != 1)}"
-
-
-def _share(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ""
-    if estimate.value is None:
-        return f"[yellow]{escape(estimate.note.partition(' of ')[0])}[/yellow]"
-    span = ""
-    if estimate.low is not None and estimate.high is not None:
-        span = escape(f" [{estimate.low:.1%}, {estimate.high:.1%}]")
-    return f"{estimate.value:.1%}{span}"
 
 
 def _headline(estimate: Estimate, among: tuple[Estimate, ...]) -> bool:

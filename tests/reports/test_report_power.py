@@ -193,6 +193,16 @@ def test_the_table_holds_every_kind_and_attack_and_stands_on_the_page(record):
     assert not any(e.name == "detectable_share" for c in criteria_of(record) for _, e in c.measured)
 
 
+def test_the_first_table_names_the_most_watchful_attack_of_each_family():
+    seeing, weak = certified(nearest(leaks=False), {"exact": 0.02, "mixture": None}), {"exact": 0.01, "mixture": None}
+    second = certified(nearest(leaks=False).model_copy(update={"plugin": "second"}), weak)
+    table = power_table_of(passing(findings=(seeing, second)))
+    assert table.families == ("memorization",)
+    (exact,), (mixture,) = table.best
+    assert (exact.attack, exact.estimate.value) == ("second", 0.01)
+    assert (mixture.attack, mixture.estimate.value) == ("", None)
+
+
 def test_a_power_curve_has_a_line_for_each_kind_and_the_eighty_per_cent(record):
     (figure, *_) = (f for f in figures_of(record) if f.plot.kind == "power")
     labels = [series.label for series in figure.plot.series]
