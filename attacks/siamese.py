@@ -1,34 +1,37 @@
-"""Re-identification by a trained verifier."""
+"""Re-identification by trained verifiers."""
 
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from ..audit.context import Auxiliary
 from ..audit.errors import InvalidError
 from ..audit.plugin import attack
 from ..audit.target import Target
-from ..audit.types import ImageSet, LinkageScores, Names, PairScores, Pixels
-from .verifier import ALTERED, Schedule, Verifier, trained, views_of
+from ..audit.types import ImageSet, LinkageScores
+from .ensemble import Ensemble, averaged
+from .verifier import Schedule, trained
+from .verifier_power import power_of
 
 STOPPING, TESTING = 0.15, 0.25  # shares of the reference patients
-PAIRS = 50_000  # of two patients that are kept at most
 
 
 @attack(
     family="reidentification",
     paper="doi:10.1038/s41598-022-19045-3",
     patients={"reference": 8},
-    standard={"steps": 3000, "width": 24},
-    full={"steps": 10000, "width": 32},
+    standard={"steps": 3000, "width": 24, "verifiers": 3},
+    full={"steps": 10000, "width": 32, "verifiers": 5},
 )
 def siamese(
     target: Target,
     candidates: ImageSet,
     aux: Auxiliary,
     *,
+    verifiers: Annotated[
+        int, Field(ge=1, le=20, description="networks trained from different seeds; their mean links")
+    ] = 1,
     steps: Annotated[int, Field(ge=1, description="optimiser steps at most")] = 600,
     batch: Annotated[int, Field(ge=2, description="patients in a batch, two images each")] = 32,
     rate: Annotated[float, Field(gt=0, description="highest learning rate")] = 3e-3,
@@ -37,74 +40,63 @@ def siamese(
     ] = 24,
     width: Annotated[int, Field(ge=4, multiple_of=4, description="channels of the first layer")] = 16,
 ) -> LinkageScores:
-    """A verifier trained to tell whether two images show one patient links synthetic images to real patients.
+    """Verifiers trained to tell whether two images show one patient link synthetic images to real patients.
 
-    Packhaeuser et al., Scientific Reports 2022. The reference patients are divided: most train the verifier, some stop
-    it, and the rest, unseen, show its power on real pairs and on altered copies before anything is said of synthetic
-    images.
+    Packhaeuser et al., Scientific Reports 2022. The reference patients are divided: most train the verifiers, some stop
+    them, and the rest, unseen, show their power on real pairs and on altered copies before anything is said of
+    synthetic images. Scores are in standard deviations of pairs that show two patients.
 
     Raises:
         InvalidError: if too few reference patients are left to show any power.
     """
     context = aux.context
-    reference = aux.reference
-    order = context.rng("division").permutation(reference.patients)
+    training, stopping, testing = _divided(aux.reference, aux)
+    schedule = Schedule(steps, batch, rate, patience)
+    networks = []
+    with context.progress.task("training verifiers", total=verifiers) as step:
+        for i in range(verifiers):
+            own = context.under(f"verifier {i + 1}") if i else context
+            networks.append(trained(training, stopping, width, schedule, own))
+            step()
+    ensemble = Ensemble.of(networks, testing, context.device)
+    shown = power_of(ensemble, testing, context)
+    gallery = ensemble.vectors(candidates.pixels)
+    similarity = ensemble.each(ensemble.vectors(target.samples.pixels), gallery)
+    strangers = ensemble.each(ensemble.vectors(testing.pixels), gallery)
+    each = tuple(LinkageScores(*own) for own in zip(similarity, strangers, ((p,) for p in shown.each), strict=True))
+    return LinkageScores(
+        similarity=averaged(similarity),
+        strangers=averaged(strangers),
+        power=shown.pairs,
+        notes=_notes(training, testing, verifiers),
+        searches=shown.searches,
+        verifiers=each if verifiers > 1 else (),
+    )
+
+
+def _divided(reference: ImageSet, aux: Auxiliary) -> list[ImageSet]:
+    """Patients for training, for stopping, and for showing power."""
+    order = aux.context.rng("division").permutation(reference.patients)
     stop, test = (max(2, round(share * len(order))) for share in (STOPPING, TESTING))
     if len(order) < stop + test + 2:
         raise InvalidError(
             f"siamese: {len(order)} reference patients cannot train, stop and test a verifier; "
             f"at least {stop + test + 2} needed"
         )
-    testing, stopping, training = (
-        reference.take(np.isin(reference.patient, names))
-        for names in (order[:test], order[test : test + stop], order[test + stop :])
-    )
-    verifier = trained(training, stopping, width, Schedule(steps, batch, rate, patience), context)
-    notes = [f"verifier trained on {len(training.patients)} reference patients, power shown on {test} others"]
+    parts = order[test + stop :], order[test : test + stop], order[:test]
+    return [reference.take(np.isin(reference.patient, names)) for names in parts]
+
+
+def _notes(training: ImageSet, testing: ImageSet, verifiers: int) -> tuple[str, ...]:
+    who = "a verifier was" if verifiers == 1 else f"{verifiers} verifiers were"
+    notes = [f"{who} trained on {len(training.patients)} reference patients; {len(testing.patients)} others show power"]
     if len(training.patients) == len(training):
         notes.append("one image a patient: same-patient pairs for training are altered views of one image")
-    power = _power(verifier, testing, aux)
-    if all(p.name != "unseen patients" for p in power):
-        notes.append("one image a patient: no power on real pairs could be shown, only on altered copies")
-    return LinkageScores(
-        similarity=verifier.scores(target.samples.pixels, candidates.pixels, context.device),
-        strangers=verifier.scores(testing.pixels, candidates.pixels, context.device),
-        power=power,
-        notes=tuple(notes),
-    )
-
-
-def _power(verifier: Verifier, images: ImageSet, aux: Auxiliary) -> tuple[PairScores, ...]:
-    """What the verifier says of real pairs (where a patient has two images) and of altered copies."""
-    context = aux.context
-    views = views_of(images.pixels, ALTERED, context.torch_rng("altered copies"))
-    once = np.triu(np.ones((len(images), len(images)), bool), 1)
-    same = images.patient[:, None] == images.patient[None]
-    rng = context.rng("different pairs")
-    found = []
-    if (same & once).any():
-        scores = verifier.scores(images.pixels, images.pixels, context.device)
-        found.append(_pairs("unseen patients", scores, same & once, ~same & once, images.patient, rng))
-    scores = verifier.scores(views, images.pixels, context.device)
-    found.append(_pairs("perturbed copies", scores, np.eye(len(images), dtype=bool), ~same, images.patient, rng))
-    return tuple(found)
-
-
-def _pairs(
-    name: str,
-    scores: Pixels,
-    same: NDArray[np.bool_],
-    different: NDArray[np.bool_],
-    patient: Names,
-    rng: np.random.Generator,
-) -> PairScores:
-    genuine, impostor = np.argwhere(same), np.argwhere(different)
-    if len(impostor) > PAIRS:
-        impostor = impostor[np.sort(rng.choice(len(impostor), PAIRS, replace=False))]
-    return PairScores(
-        name=name,
-        same=scores[tuple(genuine.T)].astype(np.float64),
-        different=scores[tuple(impostor.T)].astype(np.float64),
-        same_patient=patient[genuine[:, 0]],
-        different_patient=patient[impostor[:, 0]],
-    )
+    if len(testing.patients) == len(testing):
+        notes.append(
+            "one image a patient: whether another image of the same person would be recognised could not be shown, "
+            "only that altered copies are"
+        )
+    elif testing.visit is None:
+        notes.append("no examinations are stated: whether patients are recognised at another one was not asked")
+    return tuple(notes)

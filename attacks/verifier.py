@@ -20,7 +20,7 @@ ALTERED = Changes(shift=3, rotation=8, zoom=0.03, gamma=0.4, gain=0.2, noise=0.0
 TEMPERATURE = 0.1
 FIRST_WEIGHT = -2.0  # before softplus
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
-ROWS = 64  # of a score matrix computed at a time
+ROWS = 256  # of a score matrix computed at a time
 
 
 class Verifier(nn.Module):
@@ -48,15 +48,23 @@ class Verifier(nn.Module):
         return torch.sigmoid(self.backbone(images))
 
     def logits(self, a: Tensor, b: Tensor) -> Tensor:
-        """``(n, m)`` for embeddings ``(n, 128)`` and ``(m, 128)``; above 0 means one patient."""
-        return self.bias - (a[:, None] - b[None]).abs() @ functional.softplus(self.weight)
+        """``(n, m)`` for embeddings ``(n, 128)`` and ``(m, 128)``; above 0 means one patient.
+
+        A weighted sum of |a - b| is the city-block distance of weighted embeddings: no array of n x m x 128 is made.
+        """
+        weight = functional.softplus(self.weight)
+        return self.bias - torch.cdist(a * weight, b * weight, p=1)
 
     def scores(self, a: Pixels, b: Pixels, device: str) -> Pixels:
         """The same for images ``(n, c, h, w)`` and ``(m, c, h, w)``, some rows at a time."""
-        rows, columns = vectors_of(self, a, device), vectors_of(self, b, device)
+        return self.compared(vectors_of(self, a, device), vectors_of(self, b, device))
+
+    def compared(self, a: Tensor, b: Tensor) -> Pixels:
+        """The same for embeddings ``(n, 128)`` and ``(m, 128)``."""
+        result = np.empty((len(a), len(b)), np.float32)
         with torch.no_grad():
-            parts = [self.logits(part, columns).cpu() for part in torch.split(rows, ROWS)]
-        result: Pixels = torch.cat(parts).numpy()
+            for start in range(0, len(a), ROWS):
+                result[start : start + ROWS] = self.logits(a[start : start + ROWS], b).cpu().numpy()
         return result
 
 
@@ -87,7 +95,8 @@ class Schedule:
 def trained(training: ImageSet, stopping: ImageSet, width: int, schedule: Schedule, context: Context) -> Verifier:
     """A verifier trained on ``training``, as it was when its loss on the patients of ``stopping`` was lowest.
 
-    Every batch shows each of its patients twice: in two images where there are two, else in two altered views of one.
+    Every batch shows each of its patients twice: in two images where there are two, at two visits where there are two,
+    else in two altered views of one.
     All pairs between the two rows are used, balanced. Cross-entropy on pairs alone learns few patients by heart (with
     60 simulated ones: AUC 0.79 on unseen ones); with a contrastive term (NT-Xent) on the same vectors it generalises.
     On two cohorts where a constant rate and stronger changes gave 0.900 and 0.885, one cycle of the learning rate
@@ -122,7 +131,7 @@ def _train(network: Verifier, training: ImageSet, stopping: ImageSet, schedule: 
         for done in range(1, schedule.steps + 1):
             network.train()
             chosen = [patients[p] for p in rng.choice(len(patients), batch, replace=False)]
-            rows = np.array([rng.choice(own, 2, replace=len(own) < 2) for own in chosen]).T.ravel()
+            rows = np.array([_twice(own, training, rng) for own in chosen]).T.ravel()
             images = torch.from_numpy(np.array(training.pixels[rows])).to(device)
             vectors = network.backbone(SEEN_AS_SAME(images, generator))
             a, b = torch.sigmoid(vectors).chunk(2)
@@ -140,6 +149,15 @@ def _train(network: Verifier, training: ImageSet, stopping: ImageSet, schedule: 
             if waited >= schedule.patience:
                 break
     network.load_state_dict(kept)
+
+
+def _twice(own: NDArray[np.intp], images: ImageSet, rng: np.random.Generator) -> tuple[int, int]:
+    """Two of a patient's images, of two visits where there are two: what is shared across them is the patient."""
+    first = rng.choice(own)
+    others = own[own != first] if len(own) > 1 else own
+    if images.visit is not None and (elsewhere := images.visit[others] != images.visit[first]).any():
+        others = others[elsewhere]
+    return first, rng.choice(others)
 
 
 def _stopping(images: ImageSet, context: Context) -> tuple[Pixels, Pixels, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .certificate import Depth, certificate_of
 from .context import Context
-from .measure_linkage import links_under
+from .linkage import links_under
 from .measure_memorization import copies_under
 from .measured import Truth
 from .planting import Planted, plant

@@ -110,6 +110,20 @@ def check_scores(scores: AttackScores, truth: Truth, label: str, family: str | N
     if isinstance(scores, MemorizationScores):
         for space in scores.spaces:
             _check_space(space, truth, label)
+    if isinstance(scores, LinkageScores):
+        _check_power(scores, label)
+
+
+def _check_power(scores: LinkageScores, label: str) -> None:
+    """There are strangers, and pairs of either kind: without them no threshold and no power could be named."""
+    for own in (scores, *scores.verifiers):
+        if not len(own.strangers):
+            raise ValueError(f"{label} returned no strangers: what a false match looks like is not known")
+        if not own.power:
+            raise ValueError(f"{label} returned no pairs with a known answer: it shows no power")
+        for pairs in own.power:
+            if not (len(pairs.same) and len(pairs.different)):
+                raise ValueError(f"{label} returned no pairs of one patient, or none of two, as '{pairs.name}'")
 
 
 def _check_space(space: SpaceDistances, truth: Truth, label: str) -> None:
@@ -158,7 +172,12 @@ def _arrays(
     if isinstance(scores, MembershipScores):
         return [(scores.score, (candidates,))]
     if isinstance(scores, LinkageScores):
-        return [(scores.similarity, (samples, candidates)), (scores.strangers, (len(scores.strangers), candidates))]
+        return [
+            (scores.similarity, (samples, candidates)),
+            (scores.strangers, (len(scores.strangers), candidates)),
+            *((search.similarity, (len(search.query), len(search.gallery))) for search in scores.searches),
+            *(pair for own in scores.verifiers for pair in _arrays(own, candidates, samples, label)),
+        ]
     if isinstance(scores, MemorizationScores):
         return [
             pair

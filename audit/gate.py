@@ -139,6 +139,9 @@ def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Findin
 def _blind(estimate: Estimate, limit: Limit, finding: Finding) -> str:
     """Why having found nothing says nothing, or "": the power is unknown, or not enough to see the limit crossed."""
     shares = {e.group: e.value for e in finding.estimates if e.name == "detectable_share"}
+    for power in finding.estimates:
+        if power.name == "verifier_auc" and power.value is None:
+            return power.note
     if not shares:
         return "how small a leak would have been found was not measured"
     if all(share is None for share in shares.values()):

@@ -1,26 +1,22 @@
-"""Verifier similarities -> power on real pairs first, then linked images and patients against holdout, and mAP@R."""
+"""Verifier similarities -> power on real pairs first, then linked images and patients, and retrieval."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .auc import auc_interval
-from .clustered import mean_interval
 from .context import Context
-from .excess import PERMUTATIONS, Recognise, evidence, image_excess, patient_excess
+from .excess import PERMUTATIONS, image_excess, patient_excess
+from .linkage import FALSE_IDENTIFICATION_RATE, Linkage
+from .linkage_agreement import measure_agreement
+from .linkage_power import no_real_pairs, robustness, verifier_auc, verifier_recall, verifier_retrieval
+from .measure_retrieval import measure_retrieval
 from .measured import Measured, Truth, histogram
-from .record import Estimate
-from .stats import (
-    average_precision_at_r,
-    chance_map_at_r,
-    permutation_p_value,
-    roc_auc,
-    shuffle_within,
-)
-from .types import FloatArray, Index, LinkageScores, Names, PairScores, Pixels, Ranking
+from .record import Estimate, Plot
+from .stats import permutation_p_value, shuffle_within
+from .types import LinkageScores
 
-FALSE_IDENTIFICATION_RATE = 0.02
 POWER_AUC = 0.9
-TINY = 1e-9
+TAIL = (1, 2, 5)  # released images linked to one patient
+ONE_IMAGE = "no reference patient has two images: only altered copies could show power, which is none to tell a person"
 
 
 def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Measured:
@@ -30,197 +26,117 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
     strangers (real images of patients who are no candidates): one search in a gallery, not one pair, is the unit of a
     false match. The same is counted against as many holdout patients.
 
+    Where no pair of real images could be shown, altered copies decide whether anything is claimed. What is linked then
+    is linked, but having linked nothing is no pass: ``verifier_auc`` of real pairs has no value, which the gate heeds.
+
     Returns:
-        ``verifier_auc`` by kind of real pair; ``linked_excess`` (share of released images that match a member, beyond
-        the share that match a holdout patient), ``linked_patients``, ``map@r`` and ``map@r_lift``.
+        Of the verifier: ``verifier_auc``, ``verifier_recall``, ``verifier_map@r``, ``verifier_precision@1`` by kind of
+        pair or search, ``verifier_agreement`` and ``agreed_links``. Of the release: ``linked_excess`` (share of
+        released images that match a member, beyond the share that match a holdout patient; also across visits, and of
+        each verifier), ``linked_patients`` (also by several images), and ``map@r``, ``r_precision``, ``precision@1``
+        with their lifts over chance.
     """
-    power = [_verifier_auc(pairs, context) for pairs in scores.power]
-    first = power[0]
-    assert first.value is not None
-    if first.value < POWER_AUC:
-        reason = f"the verifier's AUC on real pairs ({first.group}) is {first.value:.2f}, below {POWER_AUC}"
+    power = [verifier_auc(pairs, context) for pairs in scores.power if pairs.strength == 1]
+    decisive = power[0]
+    assert decisive.value is not None
+    if scores.power[0].alteration:
+        power.insert(0, no_real_pairs(ONE_IMAGE))
+    if decisive.value < POWER_AUC:
+        what = f"altered copies ({decisive.group})" if scores.power[0].alteration else f"real pairs ({decisive.group})"
+        reason = f"the verifier's AUC on {what} is {decisive.value:.2f}, below {POWER_AUC}"
         return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
 
-    strangers, threshold = _threshold(scores, truth)
-    power += [_recall(pairs, threshold, context.confidence) for pairs in scores.power]
-    if max(e.low or 0.0 for e in power if e.name == "verifier_recall") <= FALSE_IDENTIFICATION_RATE:
+    linkage = Linkage.of(scores, truth)
+    recall = [verifier_recall(pairs, linkage.threshold, context) for pairs in scores.power]
+    documented = [e for e, pairs in zip(recall, scores.power, strict=True) if pairs.strength >= 1]
+    power += recall
+    if max(e.low or 0.0 for e in documented) <= FALSE_IDENTIFICATION_RATE:
         reason = "at the threshold for linkage the verifier recognises hardly a real pair or altered copy"
         return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
+    power += [e for search in scores.searches for e in verifier_retrieval(search, context)]
+
+    member, _ = truth.of_patients(truth.candidates.patients)
+    estimates = [
+        _excess(linkage, member, context, p_value=_p_value(linkage, truth, context)),
+        *_across_visits(scores, truth, context),
+        *_patients(linkage, member, context),
+        *measure_retrieval(scores.similarity, truth, context),
+        *power,
+        *measure_agreement(scores, truth, member, context),
+    ]
+    for i, own in enumerate(scores.verifiers):
+        estimates.append(_excess(Linkage.of(own, truth), member, context, f"verifier {i + 1}"))
+        estimates.append(verifier_auc(own.power[0], context, f"verifier {i + 1}"))
+    curve = robustness(scores.power, linkage.threshold)
+    plots = (_histogram(linkage, member), *(() if curve is None else (curve,)))
+    return Measured(tuple(estimates), plots, scores.notes)
+
+
+def _p_value(linkage: Linkage, truth: Truth, context: Context) -> float:
+    """How often patients permuted within centres give as much evidence against members."""
     member, strata = truth.of_patients(truth.candidates.patients)
-    ranking = Ranking.of(-scores.similarity, truth.candidates.patient)
     rng = context.rng("permutations")
-    recognise = links_under(scores, truth)
 
     def surplus(division: NDArray[np.bool_]) -> float:
-        ours, theirs = recognise(division)
+        ours, theirs = linkage.recognise(division)
         return float(ours.sum() - theirs.sum())
 
     null = np.array([surplus(member[shuffle_within(strata, rng)]) for _ in range(PERMUTATIONS)])
-    p_value = permutation_p_value(surplus(member), null)
-    estimates = [
-        _linked_excess(ranking, member, -threshold, p_value, context.confidence),
-        _linked_patients(ranking, member, -threshold, context.confidence),
-        *_retrieval(scores.similarity, truth, context),
-        *power,
-    ]
-    groups = {
-        "synthetic to best member": -ranking.nearest_in(member)[0],
-        "synthetic to best holdout": -ranking.nearest_in(~member)[0],
-        "strangers to best of either": strangers.astype(np.float64),
-    }
-    plot = histogram("similarity", "verifier score (higher: more likely one patient)", groups)
-    return Measured(tuple(estimates), (plot,), scores.notes)
+    return permutation_p_value(surplus(member), null)
 
 
-def links_under(scores: LinkageScores, truth: Truth) -> Recognise:
-    """Each sample's evidence of showing a patient of either side, for any division of the candidate patients.
-
-    Beyond the threshold the strangers' best matches thin out exponentially, so evidence rises with the distance to it,
-    in units of what strangers exceed it by on average.
-    """
-    strangers, threshold = _threshold(scores, truth)
-    beyond = strangers[strangers > threshold] - threshold
-    unit = max(float(beyond.mean()) if len(beyond) else float(strangers.std()), TINY)
-    ranking = Ranking.of(-scores.similarity, truth.candidates.patient)
-
-    def tail(distance: FloatArray) -> FloatArray:
-        return FALSE_IDENTIFICATION_RATE * np.exp(np.minimum((threshold + distance) / unit, 0.0))
-
-    def recognise(member: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-        near = ranking.nearest_in(member)[0], ranking.nearest_in(~member)[0]
-        ours, theirs = (evidence(tail(side), FALSE_IDENTIFICATION_RATE) for side in near)
-        return ours, theirs
-
-    return recognise
-
-
-def _threshold(scores: LinkageScores, truth: Truth) -> tuple[Pixels, float]:
-    """The best match of each stranger in either gallery, and the score that 98% of them do not exceed."""
-    strangers = np.concatenate([scores.strangers[:, side].max(axis=1) for side in (truth.member, ~truth.member)])
-    return strangers, float(np.quantile(strangers, 1 - FALSE_IDENTIFICATION_RATE, method="higher"))
-
-
-def _verifier_auc(pairs: PairScores, context: Context) -> Estimate:
-    owners = (pairs.same_patient, pairs.different_patient)
-    interval = auc_interval(pairs.same, pairs.different, owners, context.confidence)
-    return Estimate(
-        name="verifier_auc",
-        group=pairs.name,
-        value=roc_auc(pairs.same, pairs.different),
-        low=interval.low,
-        high=interval.high,
-        null=0.5,
-        n=len(pairs.same) + len(pairs.different),
-        unit="pair",
-        worse="none",
-        method="real pairs of unseen patients; Obuchowski variance by patient, logit, Student's t",
-    )
-
-
-def _recall(pairs: PairScores, threshold: float, confidence: float) -> Estimate:
-    """The share of pairs of one patient that would be linked: ranking pairs is not yet finding one in a gallery."""
-    found, n = int((pairs.same > threshold).sum()), len(pairs.same)
-    interval = mean_interval((pairs.same > threshold).astype(np.float64), pairs.same_patient, confidence)
-    return Estimate(
-        name="verifier_recall",
-        group=pairs.name,
-        value=found / n,
-        low=interval.low,
-        high=interval.high,
-        null=FALSE_IDENTIFICATION_RATE,
-        n=n,
-        unit="pair",
-        worse="none",
-        method="real pairs of one unseen patient above the threshold for linkage; Wilson, by patient",
-    )
-
-
-def _linked(ranking: Ranking, member: NDArray[np.bool_], reach: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which images match a member, and which a holdout patient."""
-    return ranking.nearest_in(member)[0] < reach, ranking.nearest_in(~member)[0] < reach
-
-
-def _linked_excess(
-    ranking: Ranking, member: NDArray[np.bool_], reach: float, p_value: float, confidence: float
+def _excess(
+    linkage: Linkage, member: NDArray[np.bool_], context: Context, group: str = "", p_value: float | None = None
 ) -> Estimate:
-    hits = _linked(ranking, member, reach)
+    """The share of released images linked to a member, beyond holdout; without a p-value where none was computed."""
+    hits = linkage.hits(member)
     what = f"matches at {FALSE_IDENTIFICATION_RATE:.0%} false identifications of strangers; "
-    matched = ranking.nearest_in(~member)[1]
-    estimate = image_excess("linked_excess", "", hits, p_value, confidence, what, matched)
+    matched = linkage.nearest(~member)[1]
+    estimate = image_excess(
+        "linked_excess", group, hits, 1.0 if p_value is None else p_value, context.confidence, what, matched
+    )
     linked, control = (int(side.sum()) for side in hits)
     note = f"{linked} of {len(hits[0])} released images match a member, {control} a holdout patient"
-    return estimate.model_copy(update={"note": note})
+    update: dict[str, object] = {"note": note}
+    if p_value is None:
+        update |= {"p_value": None, "method": estimate.method.partition("; p-value")[0]}
+    return estimate.model_copy(update=update)
 
 
-def _linked_patients(ranking: Ranking, member: NDArray[np.bool_], reach: float, confidence: float) -> Estimate:
-    def linked(group: NDArray[np.bool_]) -> int:
-        distance, column = ranking.nearest_in(group)
-        return len(np.unique(column[distance < reach]))
+def _across_visits(scores: LinkageScores, truth: Truth, context: Context) -> list[Estimate]:
+    """The same where a match must hold in two examinations of the patient; nothing where there are no two."""
+    linkage = Linkage.across_visits(scores, truth)
+    if linkage is None:
+        return []
+    member, _ = truth.of_patients(truth.candidates.patients)
+    estimate = _excess(linkage, member, context, "across visits")
+    note = f"{estimate.note}, in two examinations each"
+    return [estimate.model_copy(update={"note": note})]
 
+
+def _patients(linkage: Linkage, member: NDArray[np.bool_], context: Context) -> list[Estimate]:
+    """How many patients are linked to by one released image or more, by two, by five."""
+
+    def counts(group: NDArray[np.bool_]) -> NDArray[np.intp]:
+        hit, column = linkage.nearest(group)
+        return np.bincount(column[hit], minlength=len(member))[group]
+
+    ours, theirs = counts(member), counts(~member)
     what = "best match of each released image; "
-    return patient_excess("linked_patients", linked(member), linked(~member), member, confidence, what)
+    found = []
+    for least in TAIL:
+        exposed, control = (int((side >= least).sum()) for side in (ours, theirs))
+        estimate = patient_excess("linked_patients", exposed, control, member, context.confidence, what)
+        note = f"{estimate.note}; {int(ours.max(initial=0))} images at most for one member"
+        group = "" if least == 1 else f"by {least} images or more"
+        found.append(estimate.model_copy(update={"group": group, "note": note if least == 1 else estimate.note}))
+    return found
 
 
-def _retrieval(similarity: Pixels, truth: Truth, context: Context) -> list[Estimate]:
-    """mAP@R of the source patient's images among all members' images, where samples state their source."""
-    source = truth.samples.source
-    gallery = truth.patient[truth.member]
-    known = np.zeros(len(similarity), dtype=bool) if source is None else np.isin(source, gallery)
-    if source is None or not known.any():
-        note = "no released image states the patient whose record conditioned it"
-        unknown = Estimate(name="map@r", value=None, n=0, unit="image", worse="higher", note=note)
-        return [unknown]
-    queries = source[known]
-    names, counts = np.unique(gallery, return_counts=True)
-    relevant = counts[np.searchsorted(names, queries)]
-    scores = similarity[known][:, truth.member]
-    top = np.argsort(-scores, axis=1, kind="stable")[:, : int(counts.max())]
-    ranked = gallery[top]
-
-    def precision(asked: Names) -> FloatArray:
-        match = ranked == asked[:, None]
-        sizes = counts[np.searchsorted(names, asked)]
-        return np.array([average_precision_at_r(row[:r]) for row, r in zip(match, sizes, strict=True)])
-
-    each = precision(queries)
-    chance = float(np.mean([chance_map_at_r(len(gallery), int(r)) for r in relevant]))
-    value = float(each.mean())
-    interval = mean_interval(each, queries, context.confidence)
-    center = truth.samples.center
-    strata = np.full(len(queries), "") if center is None else center[known]
-    rng = context.rng("map@r", "permutations")
-    null = np.array([precision(queries[shuffle_within(strata, rng)]).mean() for _ in range(199)])
-    gallery_note = f"gallery of {len(gallery)} member images, R = {_span(relevant)}"
-    n = len(queries)
-    return [
-        Estimate(
-            name="map@r",
-            n=n,
-            unit="image",
-            worse="higher",
-            value=value,
-            low=interval.low,
-            high=interval.high,
-            null=chance,
-            p_value=permutation_p_value(value, null),
-            method="Wilson, by source patient; sources permuted within centres",
-            note=f"{gallery_note}; sources shuffled within centres give {null.mean():.4f}",
-        ),
-        Estimate(
-            name="map@r_lift",
-            n=n,
-            unit="image",
-            worse="higher",
-            value=value / chance,
-            low=interval.low / chance,
-            high=interval.high / chance,
-            null=1.0,
-            method="mAP@R over its exact expectation for a random ranking",
-            note=gallery_note,
-        ),
-    ]
-
-
-def _span(counts: Index) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return str(low) if low == high else f"{low}-{high}"
+def _histogram(linkage: Linkage, member: NDArray[np.bool_]) -> Plot:
+    groups = {
+        "synthetic to best member": -linkage.ranking.nearest_in(member)[0],
+        "synthetic to best holdout": -linkage.ranking.nearest_in(~member)[0],
+        "strangers to best of either": linkage.strangers,
+    }
+    return histogram("similarity", "verifier score (higher: more likely one patient)", groups)

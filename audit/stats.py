@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .types import FloatArray, Index, Names
 
@@ -116,28 +115,6 @@ def holm(p_values: FloatArray) -> FloatArray:
     adjusted = np.empty(k)
     adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(k, 0, -1)), 1.0)
     return adjusted
-
-
-def chance_map_at_r(gallery: int, relevant: int) -> float:
-    """Expected mAP@R of a random ranking: ``relevant`` = R matches among ``gallery`` = N images.
-
-    E = (1/R) sum_{i=1..R} (1/i) (R/N) (1 + (i-1)(R-1)/(N-1)), exact by linearity of expectation.
-    """
-    if gallery <= 1:
-        return 1.0
-    i = np.arange(1, relevant + 1)
-    terms = (relevant / gallery) * (1 + (i - 1) * (relevant - 1) / (gallery - 1)) / i
-    return float(terms.sum() / relevant)
-
-
-def average_precision_at_r(relevant: NDArray[np.bool_]) -> float:
-    """(1/R) sum over the first R ranks of precision at i times relevance at i (Musgrave et al. 2020, arXiv 2003.08505).
-
-    Args:
-        relevant: ``(R,)`` whether each of the R nearest gallery images matches.
-    """
-    hits = np.cumsum(relevant)
-    return float((hits / np.arange(1, len(relevant) + 1) * relevant).sum() / len(relevant))
 
 
 def shuffle_within(strata: Names, rng: np.random.Generator) -> Index:

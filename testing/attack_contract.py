@@ -21,7 +21,8 @@ WANTED = {
     MemorizationScores: "make each ranking with Ranking.of(distances, candidates.patient): of each sample the 48 "
     "nearest patients, numbered in the sorted order of candidates.patients; of each candidate image the 128 nearest "
     "others (own=candidates.patient), for a sibling slice is no neighbour",
-    LinkageScores: "one row per sample or stranger, one column per candidate, in the order given, without NaN",
+    LinkageScores: "one row per sample or stranger, one column per candidate, in the order given, without NaN; "
+    "strangers are reference images, and power is at least one kind of PairScores of unseen reference patients",
 }
 """What valid scores look like, by what an attack returned."""
 
@@ -58,12 +59,12 @@ def valid_scores(scores: AttackScores, audit: Audit, subject: Subject) -> None:
     elif isinstance(scores, LinkageScores):
         _numbers("similarity", scores.similarity, np.float32)
         _numbers("strangers", scores.strangers, np.float32)
-        require(len(scores.strangers), "there are no strangers", "score reference images against the candidates")
-        require(scores.power, "no power was shown", "add PairScores of real pairs of unseen reference patients")
         for pairs in scores.power:
-            require(len(pairs.same) and len(pairs.different), f"no pairs in {pairs.name!r}", "leave it out")
             _numbers(f"{pairs.name}: same", pairs.same, np.float64)
             _numbers(f"{pairs.name}: different", pairs.different, np.float64)
+        for search in scores.searches:
+            there = np.where(np.isneginf(search.similarity), np.float32(0), search.similarity)
+            _numbers(f"search {search.name!r}", there, np.float32)
     elif isinstance(scores, MemorizationScores):
         _valid_spaces(scores)
 

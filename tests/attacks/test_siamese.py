@@ -29,7 +29,7 @@ def trained(make_patients) -> tuple[LinkageScores, ImageSet, ImageSet, Auxiliary
 
 def test_unseen_toy_patients_are_told_apart(trained):
     power = {p.name: p for p in trained[0].power}
-    assert set(power) == {"unseen patients", "perturbed copies"}
+    assert next(iter(power)) == "unseen patients", "real pairs decide"
     assert auc(power["unseen patients"]) > 0.9
     assert auc(power["perturbed copies"]) > 0.9
 
@@ -98,7 +98,7 @@ def test_one_image_a_patient_trains_on_altered_views_and_says_so(make_patients, 
     _, samples, candidates, _ = trained
     aux = Auxiliary(make_patients("r", 12, images=1), None, Context())
     scores = siamese(Target(samples), candidates, aux, steps=3)
-    assert [p.name for p in scores.power] == ["perturbed copies"]
+    assert all(p.alteration for p in scores.power)
     assert sum("one image a patient" in note for note in scores.notes) == 2
 
 

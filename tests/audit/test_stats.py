@@ -102,39 +102,6 @@ def test_holm_of_no_hypothesis_is_empty():
     assert stats.holm(np.empty(0)).shape == (0,)
 
 
-def test_chance_map_at_r_is_the_mean_over_random_rankings():
-    rng = np.random.default_rng(0)
-    gallery, relevant = 12, 3
-    draws = []
-    for _ in range(20_000):
-        match = np.zeros(gallery, dtype=bool)
-        match[rng.choice(gallery, relevant, replace=False)] = True
-        draws.append(stats.average_precision_at_r(match[:relevant]))
-    assert stats.chance_map_at_r(gallery, relevant) == pytest.approx(np.mean(draws), abs=0.004)
-
-
-def test_chance_map_at_r_matches_the_published_mammogram_figure_at_one_relevant_image():
-    assert stats.chance_map_at_r(196, 1) == pytest.approx(1 / 196)
-
-
-def test_map_at_r_agrees_with_pytorch_metric_learning():
-    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
-
-    rng = np.random.default_rng(0)
-    names = np.repeat(np.arange(10), 4)
-    points = rng.normal(size=(40, 3)).astype(np.float32) + names[:, None] * 0.3
-    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
-    np.fill_diagonal(distance, np.inf)
-    ranked = names[np.argsort(distance, axis=1, kind="stable")]
-    ours = np.mean([stats.average_precision_at_r(ranked[i, :3] == names[i]) for i in range(40)])
-    import torch
-
-    theirs = AccuracyCalculator(include=("mean_average_precision_at_r",), device=torch.device("cpu")).get_accuracy(
-        torch.tensor(points), torch.tensor(names)
-    )
-    assert ours == pytest.approx(theirs["mean_average_precision_at_r"], abs=1e-6)
-
-
 def test_shuffling_within_strata_keeps_each_in_its_stratum():
     strata = np.array(["a", "b", "a", "b", "a", "c"])
     order = stats.shuffle_within(strata, np.random.default_rng(0))
