@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from .record import Estimate
 from .risk import normalised_risk, risk_interval
-from .stats import difference_interval
-from .types import FloatArray, Index
+from .stats import difference_interval, permutation_p_value
+from .types import Columns, FloatArray, Index
 
 Recognise = Callable[[NDArray[np.bool_]], tuple[FloatArray, FloatArray]]
 """For a division ``(p,)`` of the candidate patients: each sample's evidence of a member, and of a holdout patient."""
@@ -39,7 +39,7 @@ def image_excess(
     p_value: float,
     confidence: float,
     what: str,
-    matched: Index,
+    matched: Index | Columns,
 ) -> Estimate:
     """The share of released images that hit a member, beyond the share that hit a holdout patient.
 
@@ -71,7 +71,15 @@ def image_excess(
 
 
 def patient_excess(
-    name: str, exposed: int, control: int, member: NDArray[np.bool_], confidence: float, what: str
+    name: str,
+    exposed: int,
+    control: int,
+    member: NDArray[np.bool_],
+    confidence: float,
+    what: str,
+    *,
+    group: str = "",
+    null: FloatArray | None = None,
 ) -> Estimate:
     """The share of member patients exposed, minus the share of holdout patients.
 
@@ -82,11 +90,15 @@ def patient_excess(
         member: ``(p,)`` which patients are members.
         confidence: e.g. 0.95.
         what: what being exposed is, for ``method``.
+        group: of the estimate.
+        null: ``(b,)`` members exposed minus holdout patients exposed, by permuted membership; None: not tested.
     """
     n, n_control = int(member.sum()), int((~member).sum())
     interval = difference_interval((exposed, n), (control, n_control), confidence)
+    permuted = "" if null is None else f"; p-value: {len(null)} permutations within centres"
     return Estimate(
         name=name,
+        group=group,
         value=exposed / n - control / n_control,
         low=interval.low,
         high=interval.high,
@@ -94,6 +106,7 @@ def patient_excess(
         n=n,
         unit="patient",
         worse="higher",
-        method=f"{what}Agresti-Caffo interval of the difference to holdout patients",
+        p_value=None if null is None else permutation_p_value(exposed - control, null),
+        method=f"{what}Agresti-Caffo interval of the difference to holdout patients{permuted}",
         note=f"{exposed} of {n} member patients, {control} of {n_control} holdout patients",
     )

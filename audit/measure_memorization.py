@@ -1,4 +1,4 @@
-"""Distances of samples to candidate patients -> copied share and its companions, who is exposed, how many may be released.
+"""Distances of samples to candidate patients -> copies and their companions, who is exposed, how many may be released.
 
 What is measured is always the difference between members and holdout: under no leakage the two are exchangeable, so the
 null of every statistic here is made by permuting patients between them (within centres), not assumed.
@@ -14,32 +14,34 @@ from .excess import PERMUTATIONS
 from .measured import Measured, Truth, histogram
 from .memorization_authenticity import AUTHENTICITY
 from .memorization_c_t import C_T
-from .memorization_companion import Companion
-from .memorization_copies import Hits, copied_share, copies_under, exact_copies, hits_of, spaces_of
+from .memorization_companion import unmeasured
+from .memorization_copies import copied_share, copies_under, exact_copies, hits_of, spaces_of
 from .memorization_dcr import DCR, NNDR
 from .memorization_near import Division, Space
 from .memorization_patients import LEVELS, copies_by_patient, exposed, most_copies, tail, tail_plot
-from .memorization_release import release_curve, release_plot, release_size
 from .memorization_relative import RELATIVE
+from .memorization_release import release_curve, release_plot, release_size
 from .record import Estimate, Plot
 from .stats import shuffle_within
 from .types import FloatArray, MemorizationScores, Names, SpaceDistances
 
 __all__ = ["copies_under", "measure_memorization"]
 
+COMPANION_PERMUTATIONS = 199
+"""Fewer than for the copied share, which decides: a companion's p-value is no smaller than 1/200."""
 COMPANIONS = (DCR, NNDR, RELATIVE, C_T, AUTHENTICITY)
 ALIKE = "all released images lie equally far from everybody in this space"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Null:
-    """What permuted memberships give, ``(PERMUTATIONS, ...)``.
+    """What permuted memberships give, ``(999, ...)``.
 
     Attributes:
         surplus: of each space, then of all together.
         tail: of the patients' tail.
         largest: the most copies of a member.
-        companions: ``(.., companions, spaces)``; nan where it cannot be measured.
+        companions: ``(199, companions, spaces)``; nan where it cannot be measured.
     """
 
     surplus: FloatArray
@@ -64,7 +66,9 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     member, strata = truth.of_patients(scores.spaces[0].patients)
     spaces = spaces_of(scores, truth)
     silent = [space for space in scores.spaces if space.space not in {s.name for s in spaces}]
-    estimates, plots, flagged = _over_all(spaces, member, strata, context) if spaces else (_nothing(truth), [], None)
+    estimates, plots, flagged = (
+        _over_all(spaces, member, strata, context) if spaces else (_nothing(len(truth.samples)), [], None)
+    )
     for given in scores.spaces:
         if given.space == "pixels":
             pixels = Space.of(given, truth.candidates.patient).under(member)
@@ -105,7 +109,7 @@ def _permuted(spaces: list[Space], divisions: list[Division], strata: Names, con
         np.empty((PERMUTATIONS, len(spaces) + 1)),
         np.empty((PERMUTATIONS, len(LEVELS) + 1)),
         np.empty(PERMUTATIONS),
-        np.full((PERMUTATIONS, len(COMPANIONS), len(spaces)), np.nan),
+        np.full((COMPANION_PERMUTATIONS, len(COMPANIONS), len(spaces)), np.nan),
     )
     with context.progress.task("permuting memberships", total=PERMUTATIONS) as step:
         for b in range(PERMUTATIONS):
@@ -116,25 +120,25 @@ def _permuted(spaces: list[Space], divisions: list[Division], strata: Names, con
             found.surplus[b] = [one.surplus for one in hits]
             found.tail[b] = tail(copies, permuted)
             found.largest[b] = copies[permuted].max(initial=0)
-            found.companions[b] = [
-                [one.statistic(side) if able else np.nan for side, able in zip(sides, ables, strict=True)]
-                for one, ables in zip(COMPANIONS, measurable, strict=True)
-            ]
+            if b < COMPANION_PERMUTATIONS:
+                found.companions[b] = [
+                    [one.statistic(side) if able else np.nan for side, able in zip(sides, ables, strict=True)]
+                    for one, ables in zip(COMPANIONS, measurable, strict=True)
+                ]
             step()
     return found
 
 
-def _nothing(truth: Truth) -> list[Estimate]:
-    """Where no space tells anything, there is no share of copies: that is not a share of 0."""
-    return [
-        Estimate(name=name, value=None, n=len(truth.samples), unit="image", worse=worse, note=ALIKE)
-        for name, worse in (("copied_share", "higher"), ("exposed_patients", "higher"), ("release_size", "lower"))
-    ]
+def _nothing(images: int) -> list[Estimate]:
+    """Where no space tells anything there is no share of copies: that is not a share of 0."""
+    found = [unmeasured(name, "higher", "", images, ALIKE) for name in ("copied_share", "exposed_patients")]
+    return [*found, unmeasured("release_size", "lower", "", images, ALIKE)]
 
 
 def _silent(space: SpaceDistances) -> list[Estimate]:
-    share = Companion("copied_share", "higher", lambda _: ALIKE, lambda _: np.nan, lambda *_: (_ for _ in ()).throw(StopIteration))
-    return [one.unmeasured(space.space, len(space.samples), ALIKE) for one in (share, *COMPANIONS)]
+    images = len(space.samples)
+    share = unmeasured("copied_share", "higher", space.space, images, ALIKE)
+    return [share, *(unmeasured(one.name, one.worse, space.space, images, ALIKE) for one in COMPANIONS)]
 
 
 def _distances(division: Division) -> Plot:

@@ -63,8 +63,6 @@ def bootstrap(
     Returns:
         The interval; (nan, nan) where the statistic is never defined.
     """
-    from scipy.stats import norm, t
-
     drawers = [draws(group) for group in patients]
     rows = max(1, BLOCK // sum(len(group) for group in patients))
     blocks = [min(rows, resamples - start) for start in range(0, resamples, rows)]
@@ -72,10 +70,18 @@ def bootstrap(
     values = values[np.isfinite(values)]
     if not len(values):
         return Interval(math.nan, math.nan)
-    n = min(len(np.unique(group)) for group in patients)
-    tail = norm.cdf(-math.sqrt(n / (n - 1)) * t.ppf((1 + confidence) / 2, n - 1)) if n > 1 else 0.0
+    tail = expanded_tail(min(len(np.unique(group)) for group in patients), confidence)
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def expanded_tail(patients: int, confidence: float) -> float:
+    """The lower tail probability at which resampled values are read: Phi(-sqrt(n/(n-1)) t_{n-1}), see ``bootstrap``."""
+    from scipy.stats import norm, t
+
+    if patients < 2:
+        return 0.0
+    return float(norm.cdf(-math.sqrt(patients / (patients - 1)) * t.ppf((1 + confidence) / 2, patients - 1)))
 
 
 def resampled_auc(member: FloatArray, other: FloatArray) -> Callable[[Multiplicities, Multiplicities], FloatArray]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .stats import Interval
-from .types import Index
+from .types import Columns, Index
 
 
 def normalised_risk(attack: float, control: float) -> float:
@@ -15,7 +15,7 @@ def normalised_risk(attack: float, control: float) -> float:
 
 
 def risk_interval(
-    member: NDArray[np.bool_], holdout: NDArray[np.bool_], confidence: float, matched: Index | None = None
+    member: NDArray[np.bool_], holdout: NDArray[np.bool_], confidence: float, matched: Index | Columns | None = None
 ) -> Interval:
     """Interval of the control-normalised risk of images that may hit a member, a holdout patient, both or neither.
 
@@ -73,7 +73,7 @@ def _score(ratio: float, neither: float, holdout_only: float, member_only: float
     return distance / math.sqrt(variance)
 
 
-def _piled(member: NDArray[np.bool_], holdout: NDArray[np.bool_], matched: Index) -> float:
+def _piled(member: NDArray[np.bool_], holdout: NDArray[np.bool_], matched: Index | Columns) -> float:
     control = float(holdout.mean())
     risk = normalised_risk(float(member.mean()), control)
     variance = float(np.square(member * 1.0 - holdout - risk * ~holdout).sum())
