@@ -12,6 +12,7 @@ from .types import FloatArray, Index, LinkageScores, Names, Pixels, Ranking
 
 FALSE_IDENTIFICATION_RATE = 0.02
 TINY = 1e-9
+CELLS = 2**22  # of an array of scores by patient and examination, at a time
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,7 +104,7 @@ def _by_examination(patient: Names, visit: NDArray[np.int64]) -> tuple[Names, ND
 def _second_best(scores: Pixels, columns: NDArray[np.intp]) -> Pixels:
     """``(n, patients)`` the second best of each patient's examinations; ``-inf`` where there is one only."""
     result = np.empty((len(scores), len(columns)), np.float32)
-    rows = max(1, 2**22 // columns.size)
+    rows = max(1, CELLS // columns.size)
     for start in range(0, len(scores), rows):
         block = scores[start : start + rows]
         best = np.where(columns >= 0, block[:, columns], np.float32(-np.inf)).max(axis=3)

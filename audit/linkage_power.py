@@ -103,7 +103,7 @@ def robustness(power: tuple[PairScores, ...], threshold: float) -> Plot | None:
         name="robustness",
         kind="curve",
         x_label="strength of the alteration (1: the documented amount)",
-        y_label="altered copies above the threshold for linkage",
+        y_label="share of altered copies above the threshold for linkage",
         series=tuple(
             Series(label=kind, x=tuple(x for x, _ in points), y=tuple(y for _, y in points))
             for kind, points in lines.items()
