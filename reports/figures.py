@@ -41,6 +41,15 @@ _CAPTIONS = {
     "that stands apart from the holdout's is what leakage looks like.",
     "power": "How many audits noticed a planted leak of this size. The further left a curve crosses the dashed line, "
     "which is 80 of 100 audits, the smaller the leak that would have been found.",
+    "curve": "How the figure on the upright axis changes with the one on the level axis.",
+}
+_NAMED = {
+    "copies of each patient": "How many patients have at least so many copies in the release. Where there is no leak "
+    "the line of training patients runs along that of holdout patients; a long tail means that a few are exposed "
+    "strongly.",
+    "how many images may be published": "How many training patients a random part of the released images is expected "
+    "to expose, beyond as many holdout patients, with its interval. Where the upper bound passes 1, no more can "
+    "be said to expose nobody; beyond the right end nothing is known.",
 }
 POWER_ASKED = 0.8
 ASKED = "noticed in 80 of 100 audits"
@@ -64,12 +73,14 @@ def figures_of(record: AuditRecord) -> tuple[Figure, ...]:
 
 def _caption(finding: Finding, plot: Plot) -> str:
     void = "Not valid, for the comparison was not fair. " if voided(finding) else ""
-    return void + _CAPTIONS[plot.kind]
+    return void + (_NAMED.get(plot.name, _CAPTIONS["curve"]) if plot.kind == "curve" else _CAPTIONS[plot.kind])
 
 
 def _drawable(plot: Plot) -> Plot:
     if plot.kind == "power":
         return _briefly(_with_the_power_asked(plot))
+    if plot.kind == "curve":
+        return _briefly(plot)
     return plot if plot.kind == "histogram" else _briefly(_on_log_axes(plot))
 
 
@@ -110,14 +121,14 @@ def _briefly(plot: Plot) -> Plot:
 
 def _columns(plot: Plot) -> tuple[str, ...]:
     if plot.kind != "histogram":
-        return ("series" if plot.kind == "roc" else "planted", plot.x_label, plot.y_label)
+        return ("planted" if plot.kind == "power" else "series", plot.x_label, plot.y_label)
     return ("from", "to", *(s.label for s in plot.series))
 
 
 def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
     if plot.kind != "histogram":
         return tuple(
-            (_in_words(s.label), number(s.x[i], "share"), number(s.y[i], "share"))
+            (_in_words(s.label), number(s.x[i], _scale(plot, plot.x_label)), number(s.y[i], _scale(plot, plot.y_label)))
             for s in plot.series
             for i in _thinned(len(s.x))
         )
@@ -126,6 +137,11 @@ def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
         (number(low), number(high), *(number(s.y[i], "share") for s in plot.series))
         for i, (low, high) in enumerate(pairwise(edges))
     )
+
+
+def _scale(plot: Plot, label: str) -> Scale:
+    """Axes are shares, but for a curve's whose label does not begin with that word."""
+    return "number" if plot.kind == "curve" and not label.startswith("share") else "share"
 
 
 def _thinned(n: int) -> list[int]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Scale = Literal["share", "score", "ratio", "change", "number"]
-Reads = Literal["interval", "p", "never"]
+Reads = Literal["interval", "p", "both", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Measure:
         plain: a sentence with ``{value}``, ``{null}`` and ``{rate}`` for the reader who has never seen a ROC curve.
         none: the sentence, with ``{counts}``, where the value does not exceed its null.
         primary: whether it stands on the criterion's card.
-        reads: what tells a leak from chance: the interval, the p-value (where the null alone would mislead), or
-            nothing, for a figure that only accompanies another.
+        reads: what tells a leak from chance: the interval, the p-value (where the null alone would mislead), both
+            (where the null is simulated), or nothing, for a figure that only accompanies another.
     """
 
     title: str
@@ -79,7 +79,46 @@ MEASURES = {
         "Nearest-neighbour ratio (NNDR)",
         "ratio",
         "Distance to the nearest training patient over that to the second nearest, median over released images. "
-        "Far below the holdout's ratio means that images sit on top of one patient.",
+        "Far below what exchanging training and holdout patients gives means that images sit on top of one patient.",
+        reads="both",
+    ),
+    "relative_knn": Measure(
+        "Copies by relative distance",
+        "share",
+        "Share of released images that lie closer to one training image than half of the usual distance of that "
+        "image's 50 nearest neighbours, minus the same share against holdout patients, over one minus the latter "
+        "(Carlini et al. 2023).",
+        reads="both",
+    ),
+    "c_t": Measure(
+        "Data-copying test (C_T)",
+        "number",
+        "Whether released images lie closer to training images than holdout images do, in each region of the space "
+        "apart (Meehan et al. 2020). Far below the null means copying. The null is not 0: several images of one "
+        "patient shift it, so it is simulated.",
+        reads="both",
+    ),
+    "authpct": Measure(
+        "Authentic images (AuthPct)",
+        "share",
+        "Share of released images that lie farther from their nearest training image than that image's nearest "
+        "neighbour among other patients does (Alaa et al. 2022). Far below the null means copying.",
+        reads="both",
+    ),
+    "most_copies": Measure(
+        "Most copies of one patient",
+        "number",
+        "How many released images are copies of the one training patient who has most of them: a count, never a name. "
+        "The null is the largest number when training and holdout patients are exchanged.",
+        reads="both",
+    ),
+    "release_size": Measure(
+        "Images that may be published",
+        "number",
+        "The largest number of these images, drawn at random, of which it can be said that they expose fewer than one "
+        "training patient more than chance would. It does not reach beyond the number that was tested, and not beyond "
+        "the leaks that this audit can see.",
+        reads="never",
     ),
     "auc": Measure(
         "Membership AUC",
@@ -141,6 +180,27 @@ MEASURES = {
         "centre alone; the p-value of the retrieval score says whether it does.",
         reads="never",
     ),
+    "r_precision": Measure(
+        "Retrieval score (R-precision)",
+        "score",
+        "Of the R training images that are most like a released image, the share that shows the patient whose record "
+        "conditioned it, R being how many images there are of that patient. Its null is a random ranking; the p-value "
+        "compares with sources exchanged within centres, for the right centre alone beats a random ranking.",
+        reads="p",
+    ),
+    "precision@1": Measure(
+        "Source found at once (P@1)",
+        "share",
+        "How often the training image that is most like a released image shows the patient whose record conditioned "
+        "it. Its null is a random choice; the p-value compares with sources exchanged within centres.",
+        reads="p",
+    ),
+    "r_precision_lift": Measure(
+        "R-precision, lift", "ratio", "R-precision divided by its chance level: 1 is a random ranking.", reads="never"
+    ),
+    "precision@1_lift": Measure(
+        "P@1, lift", "ratio", "P@1 divided by its chance level: 1 is a random choice.", reads="never"
+    ),
     "verifier_auc": Measure(
         "Power of the verifier (AUC)",
         "score",
@@ -157,6 +217,30 @@ MEASURES = {
         "Of real pairs, or altered copies, of one unseen person: how many score above the threshold that is used to "
         "link released images. It says nothing about the generator.",
         "Of pairs that do show one person, the model would link {value}; of strangers {null}.",
+    ),
+    "verifier_map@r": Measure(
+        "Power of the verifier (mAP@R)",
+        "score",
+        "How high the other images of an unseen person rank when one real image, or an altered copy, is searched for "
+        "among those of all unseen people. Its null is a random ranking. It says nothing about the generator.",
+    ),
+    "verifier_precision@1": Measure(
+        "Power of the verifier (P@1)",
+        "share",
+        "How often such a search finds an image of the same person first. It says nothing about the generator.",
+    ),
+    "verifier_agreement": Measure(
+        "Agreement of verifiers",
+        "score",
+        "Whether models trained from other random seeds link the same released images to training patients (Fleiss' "
+        "kappa): 1 is full agreement, 0 what chance gives. Low agreement means that one model alone is not to be "
+        "relied on, in either direction.",
+    ),
+    "agreed_links": Measure(
+        "Links that verifiers share",
+        "share",
+        "Of all links of a released image to a training patient that any of several models makes, the share that most, "
+        "or all, of them make. The null is the same share of links to holdout patients, none of which can be true.",
     ),
     "detectable_share": Measure(
         "Smallest leak that would have been found",

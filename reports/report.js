@@ -11,7 +11,8 @@
       const power = plot.kind === "power";
       const chance = power ? i === plot.series.length - 1 : plot.kind === "roc" && series.label === "chance";
       const color = chance ? colors.plot3 : [colors.plot1, colors.plot2, colors.plot3][i % 3];
-      const dash = power ? ["solid", "dot", "longdashdot"][Math.floor(i / 3) % 3] : i > 1 ? "dot" : "solid";
+      const curve = plot.kind === "curve";
+      const dash = curve ? (/ bound$/.test(series.label) ? "dot" : "solid") : power ? ["solid", "dot", "longdashdot"][Math.floor(i / 3) % 3] : i > 1 ? "dot" : "solid";
       const last = series.y[series.y.length - 1];
       return {
         type: "scatter",
@@ -19,7 +20,7 @@
         name: text(series.label),
         x: series.x,
         y: plot.kind === "histogram" ? [...series.y, last] : series.y,
-        line: { color, width: 2, shape: chance || power ? "linear" : "hv", dash: chance ? "dash" : dash },
+        line: { color, width: 2, shape: chance || power || curve ? "linear" : "hv", dash: chance ? "dash" : dash },
         marker: { color, size: 6, symbol: ["circle", "square", "diamond"][Math.floor(i / 3) % 3] },
         fill: plot.kind === "histogram" && i < 2 ? "tozeroy" : "none",
         fillcolor: color + "22",
@@ -54,9 +55,10 @@
       const floor = Math.log10(Math.min(...plot.series.flatMap((series) => [...series.x, ...series.y])));
       x.range = [floor, 0.02];
       y.range = [floor, 0.02];
-    } else {
+    } else if (plot.kind !== "curve" || /^share/.test(plot.y_label)) {
       y.tickformat = ".0%";
     }
+    if (plot.kind === "curve" && /^share/.test(plot.x_label)) x.tickformat = ".0%";
     if (plot.kind === "power") {
       const shares = plot.series.flatMap((series) => series.x);
       const ends = [Math.min(...shares) / 1.2, Math.max(...shares) * 1.2];

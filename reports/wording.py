@@ -114,6 +114,8 @@ def reading_of(estimate: Estimate) -> Reading:
     worse = {"higher": above, "lower": below, "both": above or below}[estimate.worse]
     if worse and reads == "p" and (estimate.p_value is None or estimate.p_value >= ALPHA):
         return "centre"
+    if reads == "both" and (estimate.p_value is None or estimate.p_value >= ALPHA):
+        return "no difference"
     return "differs" if worse else "no difference"
 
 
