@@ -100,7 +100,7 @@ def robustness(power: tuple[PairScores, ...], threshold: float) -> Plot | None:
     if not lines:
         return None
     return Plot(
-        name="robustness",
+        name="robustness of the verifier",
         kind="curve",
         x_label="strength of the alteration (1: the documented amount)",
         y_label="share of altered copies above the threshold for linkage",

@@ -11,7 +11,7 @@ from .wording import sentence_of
 FAMILY = "validity"
 _FAILED = re.compile(r"the check '([^']*)' failed")
 # What these say does not rest on the comparison: a copied image is one whoever the holdout patients are.
-_STAND = {"exact_copies", "verifier_auc", "verifier_recall"}
+_STAND = {"exact_copies", "verifier_auc", "verifier_recall", "verifier_map@r", "verifier_precision@1"}
 _TITLES = {
     "patient-overlap": (
         "Patients in two parts",

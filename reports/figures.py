@@ -44,6 +44,8 @@ _CAPTIONS = {
     "curve": "How the figure on the upright axis changes with the one on the level axis.",
 }
 _NAMED = {
+    "robustness of the verifier": "How many altered copies of real images the verifier would still link to their "
+    "originals, by kind and strength of the alteration. A copy altered beyond the right end may go unseen.",
     "copies of each patient": "How many patients have at least so many copies in the release. Where there is no leak "
     "the line of training patients runs along that of holdout patients; a long tail means that a few are exposed "
     "strongly.",

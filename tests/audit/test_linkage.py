@@ -234,7 +234,7 @@ def test_recall_is_reported_by_kind_and_strength_and_drawn():
     }  # fmt: skip
     auc_of = [e.group for e in found.estimates if e.name == "verifier_auc"]
     assert auc_of == ["unseen patients", "perturbed copies", "noise x1"], "at the documented amounts"
-    curve = next(p for p in found.plots if p.name == "robustness")
+    curve = next(p for p in found.plots if p.kind == "curve")
     assert [(s.label, s.x, s.y) for s in curve.series] == [("noise", (0.5, 1.0, 2.0), (0.9, 0.5, 0.1))]
 
 
