@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from .measured import Truth
-from .types import AttackScores, LinkageScores, MembershipScores, MemorizationScores, Names
+from .types import AttackScores, CanaryScores, LinkageScores, MembershipScores, MemorizationScores, Names
 
 HEADER = "# CONFIDENTIAL: scores of individual patients. Do not publish."
 
 
 def confidential_csv(scores: AttackScores, truth: Truth) -> str:
-    """One row for each candidate (membership) or released image (memorization, re-identification)."""
+    """One row for each candidate (membership) or released image (memorization, re-identification), or canary."""
     if isinstance(scores, MembershipScores):
         columns = ["patient", "member", "score"]
         rows: Iterable[Iterable[object]] = zip(
@@ -23,6 +23,8 @@ def confidential_csv(scores: AttackScores, truth: Truth) -> str:
         columns, rows = _distances(scores, truth)
     elif isinstance(scores, LinkageScores):
         columns, rows = _similarities(scores, truth)
+    elif isinstance(scores, CanaryScores):
+        columns, rows = ["canary", "score"], zip(scores.canaries.tolist(), scores.score.tolist(), strict=True)
     else:
         raise TypeError(f"nobody writes {type(scores).__name__}")
     text = io.StringIO()

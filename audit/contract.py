@@ -11,6 +11,7 @@ from .types import (
     CANDIDATE_RANKS,
     RANKS,
     AttackScores,
+    CanaryScores,
     ImageSet,
     Index,
     LinkageScores,
@@ -81,6 +82,7 @@ SCORES: dict[str, type[AttackScores]] = {
     "membership": MembershipScores,
     "memorization": MemorizationScores,
     "reidentification": LinkageScores,
+    "canary": CanaryScores,
 }
 
 
@@ -105,13 +107,15 @@ def check_scores(scores: AttackScores, truth: Truth, label: str, family: str | N
             raise ValueError(f"{label} returned scores of shape {array.shape}, not {rows}")
         if np.isnan(array).any():
             raise ValueError(f"{label} returned scores that are not numbers")
-    if isinstance(scores, MembershipScores) and np.isinf(scores.score).any():
+    if isinstance(scores, MembershipScores | CanaryScores) and np.isinf(scores.score).any():
         raise ValueError(f"{label} returned infinite scores: they tie, and a tie is no guess")
     if isinstance(scores, MemorizationScores):
         for space in scores.spaces:
             _check_space(space, truth, label)
     if isinstance(scores, LinkageScores):
         _check_power(scores, label)
+    if isinstance(scores, CanaryScores) and not np.array_equal(scores.canaries, np.unique(scores.canaries)):
+        raise ValueError(f"{label}: its canaries are not different patients in sorted order")
 
 
 def _check_power(scores: LinkageScores, label: str) -> None:
@@ -171,6 +175,8 @@ def _arrays(
 ) -> list[tuple[NDArray[np.floating], tuple[int, ...]]]:
     if isinstance(scores, MembershipScores):
         return [(scores.score, (candidates,))]
+    if isinstance(scores, CanaryScores):
+        return [(scores.score, (len(scores.canaries),))]
     if isinstance(scores, LinkageScores):
         return [
             (scores.similarity, (samples, candidates)),

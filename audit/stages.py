@@ -21,6 +21,7 @@ from .errors import AccessError, BadInputError, InvalidError, SkippedError
 from .exposure import save_exposures
 from .keeping import StoreKeeper
 from .making import Making, Opened
+from .measure_canaries import measure_canaries
 from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
@@ -28,9 +29,17 @@ from .measured import Measured, Truth
 from .provenance import code_hash, libraries
 from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
-from .retraining import Retraining
+from .retraining import Retraining, coins
 from .target import Access, Target
-from .types import AttackScores, ImageSet, LinkageScores, MembershipScores, MemorizationScores, Split
+from .types import (
+    AttackScores,
+    CanaryScores,
+    ImageSet,
+    LinkageScores,
+    MembershipScores,
+    MemorizationScores,
+    Split,
+)
 from .validity import Checked, check_comparison
 from .whole import write_text_whole
 
@@ -228,6 +237,8 @@ def measure(scores: AttackScores, truth: Truth, context: Context) -> Measured:
             return measure_memorization(scores, truth, statistics)
         case LinkageScores():
             return measure_linkage(scores, truth, statistics)
+        case CanaryScores():
+            return measure_canaries(scores, coins(scores.canaries, context), statistics)
         case _:
             raise TypeError(f"nobody measures {type(scores).__name__}")
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BadInputError
+from .record import Privacy
 
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -377,11 +378,13 @@ class CanaryScores:
         canaries: ``(m,)`` their patients, in sorted order.
         score: ``(m,)`` float64, higher = more likely trained on.
         notes: what a reader of the result should know.
+        claim: what the generator states of the training with canaries: it is tested. None: nothing.
     """
 
     canaries: Names
     score: FloatArray
     notes: tuple[str, ...] = ()
+    claim: Privacy | None = None
 
 
 AttackScores = MembershipScores | MemorizationScores | LinkageScores | AttributeScores | CanaryScores
