@@ -139,9 +139,8 @@ def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Findin
 def _blind(estimate: Estimate, limit: Limit, finding: Finding) -> str:
     """Why having found nothing says nothing, or "": the power is unknown, or not enough to see the limit crossed."""
     shares = {e.group: e.value for e in finding.estimates if e.name == "detectable_share"}
-    for power in finding.estimates:
-        if power.name == "verifier_auc" and power.value is None:
-            return power.note
+    if unshown := _unshown(finding):
+        return unshown
     if not shares:
         return "how small a leak would have been found was not measured"
     if all(share is None for share in shares.values()):
@@ -151,6 +150,17 @@ def _blind(estimate: Estimate, limit: Limit, finding: Finding) -> str:
         return f"but planted copies ({unseen}) were not noticed at any share tried"
     if estimate.detectable - limit.center > limit.most:
         return f"but only a leak of {estimate.detectable:.3f} or more would have been found"
+    return ""
+
+
+def _unshown(finding: Finding) -> str:
+    """Why a verifier that links nobody says nothing of persons, or "": on real pairs it must have shown power."""
+    first = {e.name: e for e in reversed(finding.estimates)}
+    auc, recall = first.get("verifier_auc"), first.get("verifier_recall")
+    if auc is not None and auc.value is None:
+        return f"but {auc.note}"
+    if recall is not None and recall.low is not None and recall.low <= (recall.null or 0.0):
+        return "but the verifier was not shown to recognise real pairs at the threshold for linkage"
     return ""
 
 

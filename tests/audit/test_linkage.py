@@ -279,6 +279,17 @@ def test_nothing_linked_passes_with_power_on_real_pairs_and_not_without():
     assert "no reference patient has two images" in rule.reason
 
 
+def test_nothing_linked_does_not_pass_where_real_pairs_rank_high_but_are_not_linked():
+    truth, scores = people(11, 0, strangers=2000)
+    ranked = PairScores("unseen patients", np.full(50, -4.0), np.full(50, -9.0), *[np.arange(50).astype(str)] * 2)
+    copies = copied("noise", "noise", 1.0, 0.9)
+    found = measure_linkage(replace(scores, power=(ranked, copies)), truth, Context())
+    assert not found.invalid
+    rule = outcome(found)
+    assert rule.outcome == "inconclusive"
+    assert "real pairs at the threshold" in rule.reason
+
+
 def test_what_is_linked_is_linked_also_without_power_on_real_pairs():
     truth, scores = people(12, 60)
     only_copies = replace(scores, power=(copied("noise", "noise", 1.0, 0.9),))
