@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .certificate import FAITHFUL
+from .measure_canaries import judgement_in
 from .record import Estimate, Finding, Outcome, Rule, Verdict
 
 CRITERIA = {
@@ -63,6 +64,7 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
         if all(f.status == "skipped" for f in own):
             why = "; ".join(f"{f.plugin}: {f.reason}" for f in own) or f"no {family} attack was asked for"
             rules.append(Rule(name=family, outcome="inconclusive", reason=f"{words} was not tested ({why})"))
+    rules.extend(rule for f in findings if f.kind == "attack" and f.family == "canary" for rule in _claim(f))
     outcomes = {rule.outcome for rule in rules}
     outcome: Outcome = "fail" if "fail" in outcomes else "inconclusive" if "inconclusive" in outcomes else "pass"
     return Verdict(outcome=outcome, rules=tuple(rules))
@@ -101,6 +103,21 @@ def _rules_of(finding: Finding, family: str, seeing: dict[str, str]) -> list[Rul
     peer = seeing.get(finding.access, "")
     rules = [_apply(limit, finding.estimate(limit.estimate), name, finding, peer) for limit in LIMITS[family]]
     return [*rules, *_exact(finding, name)]
+
+
+def _claim(finding: Finding) -> list[Rule]:
+    """Whether a claim of differential privacy stood a test that it could have failed; else no rule (decision 0014)."""
+    name = f"{finding.family}.{finding.plugin}"
+    if finding.status == "skipped":
+        return []
+    if finding.status != "ok":
+        return [Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")]
+    said = finding.estimate("epsilon_lower")
+    outcomes: dict[str, Outcome] = {"refuted": "fail", "consistent": "pass"}
+    outcome = outcomes.get(judgement_in(finding) or "")
+    if said is None or outcome is None:
+        return []
+    return [Rule(name=f"{name}.epsilon_lower", outcome=outcome, reason=said.note)]
 
 
 def _exact(finding: Finding, name: str) -> list[Rule]:

@@ -52,7 +52,7 @@ def reason_of(rule: Rule, record: AuditRecord) -> str:
     """Why a rule came out as it did; where an attack found nothing, with the smallest leak it would have found."""
     family, _, rest = rule.name.partition(".")
     finding = _finding(record, family, rest.partition(".")[0])
-    if rule.outcome != "pass" or finding is None or finding.kind != "attack":
+    if rule.outcome != "pass" or finding is None or finding.kind != "attack" or family == "canary":
         return rule.reason
     return f"{rule.reason.rstrip('.')}. {brief_of(finding)}"
 

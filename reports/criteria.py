@@ -48,7 +48,10 @@ QUESTIONS = (
 )
 
 
-TITLES = {question.family: question.title for question in QUESTIONS} | {"validity": "Fair comparison"}
+TITLES = {question.family: question.title for question in QUESTIONS} | {
+    "validity": "Fair comparison",
+    "canary": "Claim of differential privacy",
+}
 
 
 @dataclass(frozen=True, slots=True)
