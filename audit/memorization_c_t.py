@@ -125,9 +125,9 @@ def _estimate(division: Division, null: FloatArray, context: Context) -> Estimat
         p_value=p_value,
         method="Z of the Mann-Whitney U of distances to members, released against holdout images, by cell, weighted by "
         "the holdout's mass (Meehan et al. 2020); bootstrap of holdout and of nearest patients; null, which is not 0 "
-        f"where images cluster by patient: mean of {len(null)} permutations within centres; {NOT_PASSED}",
-        note=f"{len(kept)} of {cells} cells hold more than {FEWEST} released images, {covered} of {len(released)} "
-        "images in all",
+        f"where images cluster by patient: mean of {len(null)} permutations within centres; cells with more than "
+        f"{FEWEST} released images; {NOT_PASSED}",
+        note=f"{len(kept)} of {cells} cells, {covered} of {len(released)} images",
     )
 
 

@@ -56,8 +56,8 @@ def _dcr(division: Division, null: FloatArray, context: Context) -> Estimate:
         worse="higher",
         p_value=against(share, null, "higher")[1],
         method=f"closer to members than to as many holdout patients; logit, by nearest patient; {len(null)} "
-        f"permutations within centres; {NOT_PASSED}",
-        note=f"as SDMetrics scores it (DCROverfittingProtection): {protection(share):.2f} of 1",
+        f"permutations within centres; beside it SDMetrics' score min(1, 2 (1 - share)); {NOT_PASSED}",
+        note=f"DCROverfittingProtection {protection(share):.2f} of 1",
     )
 
 

@@ -64,7 +64,7 @@ def _estimate(division: Division, null: FloatArray, context: Context) -> Estimat
         f"patients on the same side, below {THRESHOLD:g} (Carlini et al. 2023); score interval of a ratio of matched "
         f"shares; null: mean of {len(null)} permutations within centres; {NOT_PASSED}"
     )
-    note = f"{int(member.sum())} of {len(member)} released images by members, {int(holdout.sum())} by holdout"
+    note = f"{int(member.sum())} of {len(member)} images, {int(holdout.sum())} by holdout"
     return estimate.model_copy(update={"null": mean, "method": method, "note": note})
 
 

@@ -12,6 +12,7 @@ from ..audit.record import AuditRecord, Estimate
 from ..audit.types import ImageSet
 from . import wording
 from .advice import name_of, next_steps_of, reason_of, reasons_of
+from .companions import companions_of, listed_of
 from .criteria import OUTCOMES, TITLES, criteria_of, known_answer, verdict_sentence
 from .crossings import MANY, size_of
 from .fairness import checks_of, crossed_out, failed_checks_of, fair_sentence, voided
@@ -90,11 +91,13 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             POWER=POWER,
             TITLES=TITLES,
             anchor=_anchor,
+            companions_of=companions_of,
             crossed_out=crossed_out,
             failed_checks_of=failed_checks_of,
             footnotes_of=footnotes_of,
             found_from=found_from,
             group_of=group_of,
+            listed_of=listed_of,
             mark_of=mark_of,
             measure_of=measure_of,
             name_of=name_of,

@@ -87,14 +87,14 @@ MEASURES = {
         "share",
         "Share of released images that lie closer to one training image than half of the usual distance of that "
         "image's 50 nearest neighbours, minus the same share against holdout patients, over one minus the latter "
-        "(Carlini et al. 2023).",
+        "(Carlini and others, 2023).",
         reads="both",
     ),
     "c_t": Measure(
         "Data-copying test (C_T)",
         "number",
         "Whether released images lie closer to training images than holdout images do, in each region of the space "
-        "apart (Meehan et al. 2020). Far below the null means copying. The null is not 0: several images of one "
+        "apart (Meehan and others, 2020). Far below the null means copying. The null is not 0: several images of one "
         "patient shift it, so it is simulated.",
         reads="both",
     ),
@@ -102,7 +102,7 @@ MEASURES = {
         "Authentic images (AuthPct)",
         "share",
         "Share of released images that lie farther from their nearest training image than that image's nearest "
-        "neighbour among other patients does (Alaa et al. 2022). Far below the null means copying.",
+        "neighbour among other patients does (Alaa and others, 2022). Far below the null means copying.",
         reads="both",
     ),
     "most_copies": Measure(
