@@ -49,7 +49,7 @@ def nearest(
     ]
     notes: list[str] = []
     if steps:
-        network = copy_detector(aux.reference, aux.context, steps=steps, batch=batch)
+        network = copy_detector(aux.reference, aux.shared, steps=steps, batch=batch)
         samples, known = (spaces.vectors(x, embedded(network, x.pixels, device)) for x in (target.samples, candidates))
         pairs.append(("embedding", samples, known, partial(spaces.between_vectors, device=device)))
     if target.samples.mask is not None and candidates.mask is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .memory import Memory
 from .types import ImageSet
 
 Arrays = dict[str, NDArray[Any]]
@@ -155,6 +156,7 @@ class Auxiliary:
         context: randomness, device, progress, folder.
         commons: keeps what several attacks use; None computes it every time.
         trainer: trains the audited generator again; None where that is not offered.
+        memory: what the attack computed of single images, for its certificate runs it on many releases that share most.
     """
 
     reference: ImageSet
@@ -162,6 +164,7 @@ class Auxiliary:
     context: Context
     commons: Keeper | None = None
     trainer: "Trainer | None" = None
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def shared(self) -> Context:

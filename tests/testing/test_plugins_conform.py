@@ -21,8 +21,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 # Trainings of a few steps: what they can show is the contract, not the strength of an attack.
 ATTACKS = {
+    "domias": {"seeds": 40},
     "gan-leaks": {"seeds": 40},
+    "logan": {"seeds": 40, "space": "pca"},
     "loss": {"seeds": 12, "timesteps": 3, "noises": 2},
+    "monte-carlo": {"seeds": 8, "steps": 20},
     "nearest": {"seeds": 5, "steps": 20},
     "siamese": {"seeds": 6, "steps": 20},
 }
