@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from ..audit.contract import check_scores
 from ..audit.errors import AccessError, BadInputError, InvalidError, SkippedError
 from ..audit.target import Access, Denoiser, Target
-from ..audit.types import AttackScores, LinkageScores, MembershipScores, MemorizationScores
+from ..audit.types import AttackScores, CanaryScores, LinkageScores, MembershipScores, MemorizationScores
 from .audits import Audit, Subject
 from .conformance import UnmetError, require
 from .purity import Parts, require_inputs_kept, require_no_global_rng, require_repeatable
@@ -21,6 +21,7 @@ WANTED = {
     MemorizationScores: "make each ranking with Ranking.of(distances, candidates.patient): of each sample the 48 "
     "nearest patients, numbered in the sorted order of candidates.patients; of each candidate image the 128 nearest "
     "others (own=candidates.patient), for a sibling slice is no neighbour",
+    CanaryScores: "one finite float64 for each canary, whose names are different and sorted",
     LinkageScores: "one row per sample or stranger, one column per candidate, in the order given, without NaN; "
     "strangers are reference images, and power is at least one kind of PairScores of unseen reference patients",
 }
@@ -54,7 +55,7 @@ def valid_scores(scores: AttackScores, audit: Audit, subject: Subject) -> None:
         check_scores(scores, audit.truth, "the attack", subject.facts.family)
     except (ValueError, TypeError) as error:
         raise UnmetError(str(error), WANTED.get(type(scores), "return the scores of its family")) from error
-    if isinstance(scores, MembershipScores):
+    if isinstance(scores, MembershipScores | CanaryScores):
         _numbers("score", scores.score, np.float64)
     elif isinstance(scores, LinkageScores):
         _numbers("similarity", scores.similarity, np.float32)

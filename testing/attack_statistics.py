@@ -12,6 +12,7 @@ from ..audit.record import Estimate
 from ..audit.stages import measure
 from ..audit.types import (
     AttackScores,
+    CanaryScores,
     FloatArray,
     ImageSet,
     LinkageScores,
@@ -106,6 +107,8 @@ def _pairs(
 ) -> list[tuple[str, Floats, Floats]]:
     if isinstance(before, MembershipScores) and isinstance(after, MembershipScores):
         return [("score", before.score[order], after.score)]
+    if isinstance(before, CanaryScores) and isinstance(after, CanaryScores):
+        return [("score", before.score, after.score)]
     if isinstance(before, LinkageScores) and isinstance(after, LinkageScores):
         return [
             ("similarity", before.similarity[:, order], after.similarity),
@@ -148,6 +151,8 @@ def scores_each_sample_on_its_own(subject: Subject) -> None:
             p = len(a.patients)
             pairs.append((f"space {a.space!r}: samples", _dense(a.samples, p)[index], _dense(b.samples, p)))
             pairs.append((f"space {a.space!r}: candidates", _dense(a.candidates, p), _dense(b.candidates, p)))
+    elif isinstance(whole, CanaryScores) and isinstance(part, CanaryScores):
+        pairs = [("score", whole.score, part.score)]
     for name, expected, got in pairs:
         require(
             _alike(expected, got),
@@ -248,7 +253,7 @@ def survives_monotone_transforms(subject: Subject) -> None:
     audit = subject.audit(leak=True)
     scores = subject.scores(audit)
     ranked: AttackScores
-    if isinstance(scores, MembershipScores):
+    if isinstance(scores, MembershipScores | CanaryScores):
         ranked = replace(scores, score=_ranks(scores.score)[0])
     elif isinstance(scores, LinkageScores):
         pairs = [part for p in scores.power for part in (p.same, p.different)]

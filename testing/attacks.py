@@ -93,6 +93,8 @@ def attack_checks(
         checks["scores each sample on its own"] = partial(scores_each_sample_on_its_own, subject)
     if facts.family != "memorization":
         checks["only the order of its scores counts"] = partial(survives_monotone_transforms, subject)
+    if facts.family == "canary":
+        del checks["does not score a candidate lower for its copy"]  # it scores images of its own
     checks["finds a release of copies"] = partial(finds_the_copycat, subject)
     checks["accuses no harmless release"] = partial(uniform_on_the_null, subject)
     yield from checked(_label(attack), checks, leave_out)
