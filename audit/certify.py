@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .certificate import Depth, certificate_of
 from .context import Context
 from .linkage import links_under
+from .making import Opened
 from .measure_memorization import copies_under
 from .measured import Truth
 from .planting import Planted, plant
@@ -16,7 +17,6 @@ from .power_curve import PowerCurve
 from .record import Measurement
 from .simulated_audits import by_counting, by_overfitting, by_running
 from .stats import reduce_by_patient
-from .target import Denoiser
 from .types import (
     AttackScores,
     ImageSet,
@@ -28,10 +28,9 @@ from .types import (
     concatenate,
 )
 
-OpenDenoiser = Callable[[], Denoiser]
-Attack = Callable[[ImageSet, ImageSet, OpenDenoiser | None], AttackScores]
-"""The attack with its options: on released images, candidates and a denoiser where it needs one."""
-Overfit = Callable[[ImageSet], OpenDenoiser]
+Attack = Callable[[ImageSet, ImageSet, Opened | None], AttackScores]
+"""The attack with its options: on released images, candidates and an opened model where it needs one."""
+Overfit = Callable[[ImageSet], Opened]
 """Trains the audited generator on a few patients only, for long."""
 
 UNKNOWN_FOR_KNOWN = 2

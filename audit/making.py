@@ -13,15 +13,19 @@ from .contract import check_needs, check_samples
 from .errors import BadInputError, SkippedError
 from .outputs import on_grid
 from .persist import fingerprint, load_images, load_split, save_images, save_split
-from .plugin import Chooses, Declares, Generator, Guard, Overfits
+from .plugin import Chooses, Declares, Generator, Guard, Overfits, Refits
 from .processes import meet, part, rank
-from .record import Declaration, Fingerprint, GuardCertificate
+from .record import Declaration, Fingerprint, GuardCertificate, Privacy
 from .staging import Staging
+from .store import Progressed, Store
 from .target import Access, Denoiser, Target
 from .types import FloatArray, ImageSet, Names, Split, TrainingData
 from .whole import write_text_whole
 
 DECLARATION, GUARD = "declaration.json", "guard.json"
+
+Opened = tuple[str, Callable[[], Denoiser]]
+"""A model's key, and how to open its denoiser."""
 
 
 @dataclass(frozen=True)
@@ -124,18 +128,35 @@ class Making(Staging):
         )
         return target, folder.name
 
-    def trained_again(self, data: TrainingData, mark: str) -> tuple[str, Callable[[], Denoiser]]:
-        """The key and the denoiser of the generator trained on other ``data``, which ``mark`` identifies.
+    def trained_again(self, data: TrainingData, start: str = "") -> Opened:
+        """The generator trained on other ``data``.
+
+        Args:
+            data: what it sees instead.
+            start: the key of a model from which a generator that can takes up what it learnt of public images.
 
         Raises:
             BadInputError: if it cannot be trained on them.
             SkippedError: if it cannot be trained at all.
         """
-        generator = self._generator()
-        if getattr(generator, "pretrained", False):
+        if getattr(self._generator(), "pretrained", False):
             raise SkippedError(f"{self.spec.generator.name} was trained elsewhere and cannot be trained again")
-        model = self._model(data, mark, "again", mark)
+        mark = _mark(data)
+        model = self._model(data, mark, "again", mark, start=start)
         return model.name, self._denoiser(data, model)
+
+    def training_again(self, data: TrainingData, start: str = "") -> Progressed:
+        """How far ``trained_again`` is: nobody has begun, somebody is at it now, or it is done."""
+        return self.store.progressed("model", self._model_inputs(_mark(data), start))
+
+    def claimed(self, data: TrainingData, key: str) -> Privacy | None:
+        """What the generator claims of the model of that key, of which nothing is released."""
+        generator, model = self._generator(), self.store.root / "model" / key
+        if not hasattr(generator, "declare"):
+            return None
+        nothing = data.members.take(slice(0, 0))
+        context = self.context("generator", self.spec.generator.name, model).under("declare")
+        return cast("Declares", generator).declare(nothing, data, model, context).privacy
 
     def stated(self, samples_key: str) -> tuple[Declaration, GuardCertificate | None]:
         """What the generator stated of the samples of that key, and what its guard did, if there was one."""
@@ -177,37 +198,45 @@ class Making(Staging):
         plugin = self.plugins["generator", self.spec.generator.name]
         return cast("Generator", plugin.target(**self.keywords(plugin, self.spec.generator)))
 
-    def _model(self, data: TrainingData, trained_on: str, *purpose: str) -> Path:
+    def _model(self, data: TrainingData, trained_on: str, *purpose: str, start: str = "") -> Path:
         """The folder of the generator fitted to ``data``, which ``trained_on`` identifies.
 
         Args:
             data: what it sees.
             trained_on: a key of the data.
             purpose: its place in the tree of seeds below the audited model's, if it is another one.
+            start: the key of a model that it is refitted from, where the generator can do that.
         """
         name = self.spec.generator.name
-        _, inputs = self.plugin("generator", self.spec.generator)
-        inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
 
         def fit(folder: Path) -> None:
             meet(self.spec.device)
-            self._generator().fit(data, self.context("generator", name, folder).under(*purpose))
+            generator, context = self._generator(), self.context("generator", name, folder).under(*purpose)
+            if start and hasattr(generator, "refit"):
+                cast("Refits", generator).refit(data, self.store.root / "model" / start, context)
+            else:
+                generator.fit(data, context)
 
-        return self.store.stage("model", inputs, fit, helper=rank() > 0)
+        return self.store.stage("model", self._model_inputs(trained_on, start), fit, helper=rank() > 0)
+
+    def _model_inputs(self, trained_on: str, start: str = "") -> dict[str, object]:
+        _, inputs = self.plugin("generator", self.spec.generator)
+        inputs |= {"cohort": trained_on, "seed": self.spec.seed, "device": self.spec.device}
+        return inputs | {"start": start} if start else inputs
 
     def _denoiser(self, data: TrainingData, model: Path) -> Callable[[], Denoiser]:
         context = self.context("generator", self.spec.generator.name, model).under("denoiser")
         return lambda: self._generator().denoiser(data, model, context)
 
-    def _overfitted(self, split: Split, cohort_key: str, depth: Depth, known: ImageSet) -> Callable[[], Denoiser]:
-        """How to open the denoiser of the audited generator, overfitted to ``known`` patients.
+    def _overfitted(self, split: Split, cohort_key: str, depth: Depth, known: ImageSet) -> Opened:
+        """The audited generator, overfitted to ``known`` patients.
 
         Raises:
             SkippedError: where that would cost a whole training and ``depth`` has no time for it, or where the
                 generator cannot be trained on so few.
         """
         data = TrainingData(known, split.public, split.reserve)
-        mark = fingerprint("known", known).sha256
+        mark = _mark(data)
         generator = self._generator()
         pretrained = getattr(generator, "pretrained", False)
         if depth.overfitted and not pretrained:
@@ -233,7 +262,13 @@ class Making(Staging):
                 "a model must be overfitted for it, which for this generator means to train one anew; "
                 "privbench certify does so, and run does from --budget standard on"
             )
-        return self._denoiser(data, model)
+        return model.name, self._denoiser(data, model)
+
+
+def _mark(data: TrainingData) -> str:
+    """What identifies ``data``: all that a generator may see of them."""
+    parts = {"members": data.members, "public": data.public, "reserve": data.reserve}
+    return Store.key({k: None if part is None else fingerprint(k, part).sha256 for k, part in parts.items()})
 
 
 def _members(members: ImageSet, patients: Names, label: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -1,14 +1,14 @@
 """Training the audited generator again: for attackers who own a shadow model, and for canaries put in by coins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .context import Context
+from .context import Context, seed_sequence
 from .errors import BadInputError, SkippedError
-from .making import Making
-from .persist import fingerprint
+from .making import Making, Opened
+from .store import Progressed
 from .target import Target
 from .types import ImageSet, Names, Split, TrainingData, concatenate
 
@@ -29,24 +29,82 @@ class Retraining:
     target: Target
     context: Context
 
-    def shadow(self, images: ImageSet) -> Target:
+    def shadow(self, images: ImageSet, name: str = "shadow model") -> Target:
         """The generator trained on ``images`` alone."""
-        return self._trained(images)
+        return self._trained(images, name)
 
     def with_canaries(self, canaries: ImageSet) -> Target:
         """The generator trained on the members and on the canaries that the coins chose."""
         patients = canaries.patients
         chosen = np.isin(canaries.patient, patients[coins(patients, self.context)])
-        return self._trained(concatenate(self.split.members, canaries.take(chosen)))
+        images = concatenate(self.split.members, canaries.take(chosen))
+        target = self._trained(images, "model with canaries", self.target.key)
+        return replace(target, privacy=self.making.claimed(_data(self.split, images), target.key))
 
-    def _trained(self, images: ImageSet) -> Target:
-        data = TrainingData(images, self.split.public, self.split.reserve)
-        try:
-            key, denoiser = self.making.trained_again(data, fingerprint("again", images).sha256)
-        except BadInputError as error:
-            reason = f"{self.target.generator} cannot be trained on {len(images.patients)} patients: {error}"
-            raise SkippedError(reason.replace("\n", "; ")) from error
+    def _trained(self, images: ImageSet, name: str, start: str = "") -> Target:
+        key, denoiser = _trained_on(images, self.making, self.split, name, start)
         return Target(self.target.samples.take(slice(0, 0)), self.target.access, self.target.generator, denoiser, key)
+
+
+def shadow_half(reference: ImageSet, index: int, seed: int) -> NDArray[np.bool_]:
+    """Which images of the reference shadow model ``index`` is trained on: those of a random half of the patients.
+
+    Models 2k and 2k + 1 see the two halves of one division, so that of every two models each patient is in one and
+    out of the other. Centres are divided too, each as evenly as can be. It depends on nothing but these arguments: the
+    same models serve every attack of an audit, and any process can train any of them.
+
+    Args:
+        reference: the attacker's images.
+        index: of the shadow model, from 0.
+        seed: of the audit.
+
+    Returns:
+        ``(n,)`` a mask of ``reference``.
+    """
+    names, first = np.unique(reference.patient, return_index=True)
+    center = np.full(len(names), "") if reference.center is None else reference.center[first]
+    rng = np.random.default_rng(seed_sequence(seed, "shadow models", str(index // 2)))
+    order = rng.permutation(len(names))
+    order = order[np.argsort(center[order], kind="stable")]
+    return np.isin(reference.patient, names[order[index % 2 :: 2]])
+
+
+def train_shadow(making: Making, split: Split, index: int, *, wait: bool) -> Progressed:
+    """Train shadow model ``index`` of an audit, for its attacks to find.
+
+    Args:
+        making: the audit; its generator need not be trained yet.
+        split: of the audit.
+        index: from 0.
+        wait: for another process that is training it; else leave it to that one.
+
+    Returns:
+        How far it was before.
+
+    Raises:
+        SkippedError: if it cannot be trained.
+    """
+    images = split.reference.take(shadow_half(split.reference, index, making.spec.seed))
+    before = making.training_again(_data(split, images))
+    if before == "open" or (wait and before == "underway"):
+        _trained_on(images, making, split, f"shadow model {index + 1}")
+    return before
+
+
+def _trained_on(images: ImageSet, making: Making, split: Split, name: str, start: str = "") -> Opened:
+    """The audited generator trained on ``images`` in place of the members."""
+    data = _data(split, images)
+    if making.training_again(data, start) != "done":
+        making.progress.message(f"training {name} on {len(images.patients)} patients")
+    try:
+        return making.trained_again(data, start)
+    except BadInputError as error:
+        what = f"{making.spec.generator.name} cannot be trained on {len(images.patients)} patients for the {name}"
+        raise SkippedError(f"{what}: {error}".replace("\n", "; ")) from error
+
+
+def _data(split: Split, images: ImageSet) -> TrainingData:
+    return TrainingData(images, split.public, split.reserve)
 
 
 def coins(canaries: Names, context: Context) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
@@ -19,6 +19,9 @@ from .errors import BadInputError
 from .whole import write_text_whole
 
 DONE: Final = "stage.json"
+
+Progressed = Literal["open", "underway", "done"]
+"""How far a stage is: nobody works at it, some process does, or it stands there complete."""
 
 
 def default_store() -> Path:
@@ -77,6 +80,20 @@ class Store:
                 raise
             raise clear from error
         return final
+
+    def progressed(self, kind: str, inputs: dict[str, object]) -> Progressed:
+        """How far the stage is at this moment; another process may begin or end it at the next."""
+        final = self.root / kind / self.key(inputs)
+        if (final / DONE).is_file():
+            return "done"
+        lock = FileLock(final.with_suffix(".lock"))
+        if not final.parent.is_dir():
+            return "open"
+        try:
+            with lock.acquire(timeout=0):
+                return "open"
+        except Timeout:
+            return "underway"
 
     @staticmethod
     def key(inputs: dict[str, object]) -> str:

@@ -104,7 +104,8 @@ class Trainer(Protocol):
     def with_canaries(self, canaries: ImageSet) -> "Target":
         """The generator trained on the members and, of the patients of ``canaries``, those that fair coins choose.
 
-        Which they are only the engine knows.
+        Which they are only the engine knows. The target states what the generator claims of this very training; what
+        the audited model learnt of public images alone is not learnt again where the generator can (see ``Refits``).
 
         Raises:
             SkippedError: if it cannot be trained on them, or at all.

@@ -14,15 +14,34 @@ from ..audit.contract import check_scores
 from ..audit.measured import Measured, Truth
 from ..audit.persist import load_images
 from ..audit.plugin import Facts, facts_of, options_model
+from ..audit.record import Privacy
+from ..audit.retraining import coins
 from ..audit.stages import measure
 from ..audit.target import Access, Target
-from ..audit.types import AttackScores, Index, Split
+from ..audit.types import AttackScores, ImageSet, Index, Split, concatenate
 from .denoisers import Memorizer
 from .purity import own_copy
 from .worlds import World, release
 
-HEADLINE = {"membership": "auc", "memorization": "copied_share", "reidentification": "linked_excess"}
+HEADLINE = {"membership": "auc", "memorization": "copied_share", "reidentification": "linked_excess", "canary": "guesses_right"}
 """The estimate whose p-value says whether an attack of that family accuses the generator."""
+
+CLAIM = Privacy(
+    epsilon=1.0,
+    delta=1e-5,
+    unit="patient",
+    patient_epsilon=1.0,
+    patient_delta=1e-5,
+    images_per_patient=1,
+    accountant="none",
+    noise_multiplier=1.0,
+    sample_rate=1.0,
+    steps=1,
+    max_grad_norm=1.0,
+    multiplicity=1,
+    secure_noise=False,
+)
+"""What the generator claims where the attack under examination tests a claim."""
 
 
 def resolved(plugin: object, kind: str, options: Mapping[str, object]) -> tuple[Facts, dict[str, object]]:
@@ -40,6 +59,40 @@ def resolved(plugin: object, kind: str, options: Mapping[str, object]) -> tuple[
 
 
 @dataclass(frozen=True, eq=False)
+class Rememberer:
+    """A ``Trainer`` whose models know what they were trained on by heart; training takes no time.
+
+    Attributes:
+        split: of the audit.
+        target: the audited model.
+        context: of the attack.
+        leak: whether a model with canaries knows them; else it has learnt nothing of those it was trained on.
+    """
+
+    split: Split
+    target: Target
+    context: Context
+    leak: bool = True
+
+    def shadow(self, images: ImageSet, name: str = "shadow model") -> Target:  # noqa: ARG002
+        """The ideal model of ``images``."""
+        return self._model(images)
+
+    def with_canaries(self, canaries: ImageSet) -> Target:
+        """The ideal model of the members and of the canaries that the coins chose, or of fresh patients."""
+        if not self.leak:
+            assert self.split.reserve is not None
+            return self._model(self.split.reserve)
+        patients = canaries.patients
+        chosen = canaries.take(np.isin(canaries.patient, patients[coins(patients, self.context)]))
+        return self._model(concatenate(self.split.members, chosen))
+
+    def _model(self, images: ImageSet) -> Target:
+        samples = self.target.samples.take(slice(0, 0))
+        return replace(self.target, samples=samples, open_denoiser=lambda: Memorizer(images), key="", guarded=None)
+
+
+@dataclass(frozen=True, eq=False)
 class Audit:
     """A split, a release, and the candidates as an attack meets them.
 
@@ -49,12 +102,14 @@ class Audit:
         target: the release behind the granted access.
         seed: of the attack.
         engine: the surroundings that the attack is given.
+        leak: whether the generator knows whom it was trained on.
     """
 
     split: Split
     truth: Truth
     target: Target
     engine: Context
+    leak: bool = False
 
     def with_samples(self, index: Index | slice) -> "Audit":
         """The same with only some of the samples, in that order."""
@@ -83,7 +138,7 @@ def tiny_audit(world: World, access: Access, seed: int, folder: Path, *, leak: b
     target = Target(samples, access, "tiny", lambda: Memorizer(memory)) if access > Access.SAMPLES else Target(samples)
     engine = Context(seed=seed, path=("attack", "checked"), folder=folder)
     truth = Truth(load_images(folder, "candidates"), drawn.member, drawn.patient, samples)
-    return Audit(split, truth, target, engine)
+    return Audit(split, truth, target, engine, leak)
 
 
 def unshuffled(audit: Audit) -> Audit:
@@ -127,8 +182,10 @@ class Subject:
         assert callable(self.attack)
         with tempfile.TemporaryDirectory() as folder:
             surroundings = replace(audit.engine, folder=Path(folder))
-            auxiliary = Auxiliary(audit.split.reference, audit.split.public, surroundings)
-            found = self.attack(audit.target, audit.truth.candidates, auxiliary, **self.options)
+            target = replace(audit.target, privacy=CLAIM) if self.facts.family == "canary" else audit.target
+            trainer = Rememberer(audit.split, target, surroundings, audit.leak)
+            auxiliary = Auxiliary(audit.split.reference, audit.split.public, surroundings, trainer=trainer)
+            found = self.attack(target, audit.truth.candidates, auxiliary, **self.options)
         return cast("AttackScores", found)
 
     def measured(self, audit: Audit) -> Measured:
