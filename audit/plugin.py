@@ -61,7 +61,7 @@ class Generator(Protocol):
     ``overfit(data, model, context)``: train the fitted ``model`` on, for a short while and on ``data.members`` alone,
     until it knows them by heart, and leave it under ``context.folder``. Without it, how small a leak an attack on the
     denoiser would find is measured only where there is time to train a model anew (see ``Overfits``). And it may have
-    ``declare`` (see ``Declares``) and ``trains_on`` (see ``Chooses``).
+    ``declare`` (see ``Declares``), ``trains_on`` (see ``Chooses``) and ``refit`` (see ``Refits``).
     """
 
     def fit(self, data: TrainingData, context: Context) -> None:
@@ -86,6 +86,14 @@ class Overfits(Protocol):
 
     def overfit(self, data: TrainingData, model: Path, context: Context) -> None:
         """Train ``model`` on, on ``data.members`` alone, until it knows them by heart; leave it in the folder."""
+        ...
+
+
+class Refits(Protocol):
+    """A generator that learns from public images first, and need not learn that again for other members."""
+
+    def refit(self, data: TrainingData, model: Path, context: Context) -> None:
+        """As ``fit``, from what ``model``, fitted with the same options and public images, learnt of these alone."""
         ...
 
 

@@ -1,5 +1,6 @@
 """A latent diffusion model whose training bounds what it can reveal of any one patient."""
 
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -232,6 +233,12 @@ class DpLdm:
         write_text_whole(context.folder / "privacy.json", claim.model_dump_json(indent=1))
         save_predictor(model, context.folder, "unet")
         forget("unet", context)
+
+    def refit(self, data: TrainingData, model: Path, context: Context) -> None:
+        """Fit to other members, from the autoencoder and the first weights that ``model`` learnt of public images."""
+        again = copy(self)
+        again.warm_start = model
+        again.fit(data, context)
 
     def sample(self, n: int | None, data: TrainingData, model: Path, context: Context) -> ImageSet:
         """``n`` images (None: as many as there are member images), with labels drawn uniformly."""

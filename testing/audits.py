@@ -23,7 +23,12 @@ from .denoisers import Memorizer
 from .purity import own_copy
 from .worlds import World, release
 
-HEADLINE = {"membership": "auc", "memorization": "copied_share", "reidentification": "linked_excess", "canary": "guesses_right"}
+HEADLINE = {
+    "membership": "auc",
+    "memorization": "copied_share",
+    "reidentification": "linked_excess",
+    "canary": "guesses_right",
+}
 """The estimate whose p-value says whether an attack of that family accuses the generator."""
 
 CLAIM = Privacy(
