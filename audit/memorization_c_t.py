@@ -1,6 +1,7 @@
 """C_T: whether released images lie closer to members than holdout images do, cell by cell (Meehan et al. 2020)."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,13 +17,7 @@ FEWEST = 20  # a cell counts with more released images than this, as in the auth
 RESAMPLES = 1000
 
 
-def c_t(
-    released: FloatArray,
-    released_cell: Index,
-    holdout: FloatArray,
-    holdout_cell: Index,
-    weights: tuple[Multiplicities, Multiplicities] | None = None,
-) -> FloatArray:
+def c_t(released: FloatArray, released_cell: Index, holdout: FloatArray, holdout_cell: Index) -> float:
     """C_T, far below 0 where released images lie closer to members than unseen patients' images do.
 
     In each cell the Z-score of the Mann-Whitney U of distances to the nearest member, with the authors' continuity
@@ -34,41 +29,56 @@ def c_t(
         released_cell: ``(m,)`` from 0.
         holdout: ``(n,)`` distance of each holdout image to its nearest member.
         holdout_cell: ``(n,)``.
-        weights: how often each image counts in each of r resamples, ``(r, m)`` and ``(r, n)``; None: once.
 
     Returns:
-        ``(r,)``, or ``(1,)`` without weights; nan where no cell counts.
+        nan where no cell counts.
+    """
+    once = np.ones((1, len(released)), np.int64), np.ones((1, len(holdout)), np.int64)
+    return float(resampled_c_t(released, released_cell, holdout, holdout_cell)(*once)[0])
+
+
+def resampled_c_t(
+    released: FloatArray, released_cell: Index, holdout: FloatArray, holdout_cell: Index
+) -> Callable[[Multiplicities, Multiplicities], FloatArray]:
+    """``c_t`` as a statistic of multiplicities, for ``bootstrap``: the distances are sorted once.
+
+    Returns:
+        From how often each image counts, ``(r, m)`` and ``(r, n)``, to ``(r,)``.
     """
     kept = np.intersect1d(np.flatnonzero(np.bincount(released_cell) > FEWEST), holdout_cell)
     if not len(kept):
-        return np.full(1 if weights is None else len(weights[0]), np.nan)
+        return lambda w, _: np.full(len(w), np.nan)
     # All cells at once: both sides in the order of their cells, the holdout's distances rising within each.
     own, other = (np.flatnonzero(np.isin(cell, kept)) for cell in (released_cell, holdout_cell))
     cells = [np.searchsorted(kept, cell) for cell in (released_cell[own], holdout_cell[other])]
     order = [_by_cell(cells[0]), np.lexsort((holdout[other], cells[1]))]
     own, other = own[order[0]], other[order[1]]
     cells = [cell[place] for cell, place in zip(cells, order, strict=True)]
-    w = np.ones((1, len(own))) if weights is None else weights[0][:, own]
-    v = np.ones((1, len(other))) if weights is None else weights[1][:, other]
     # A key that rises with the cell, and within a cell with the distance.
     levels = np.unique(holdout[other])
     key = cells[1] * (len(levels) + 1) + np.searchsorted(levels, holdout[other])
-    ends = [
+    left, right = (
         np.searchsorted(key, cells[0] * (len(levels) + 1) + np.searchsorted(levels, released[own], side))
         for side in ("left", "right")
-    ]
+    )
     first = [np.searchsorted(cell, np.arange(len(kept))) for cell in cells]
-    below = np.zeros((len(v), len(other) + 1))
-    np.cumsum(v, axis=1, out=below[:, 1:])
-    lower = (below[:, ends[0]] + below[:, ends[1]]) / 2 - below[:, first[1][cells[0]]]
-    u = np.add.reduceat(lower * w, first[0], axis=1)
-    m, n = np.add.reduceat(w, first[0], axis=1), np.add.reduceat(v, first[1], axis=1)
-    deviation = np.sqrt(n * m * (n + m + 1) / 12)
-    z = np.divide(u - (n * m / 2 - 0.5), deviation, out=np.zeros(u.shape), where=deviation > 0)
-    mass = np.where(deviation > 0, n, 0)
-    total = mass.sum(axis=1)
-    found: FloatArray = np.divide((mass * z).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
-    return found
+    start = first[1][cells[0]]
+
+    def resampled(w_released: Multiplicities, w_holdout: Multiplicities) -> FloatArray:
+        w, v = w_released.take(own, axis=1), w_holdout.take(other, axis=1)
+        below = np.zeros((len(v), len(other) + 1))
+        np.cumsum(v, axis=1, out=below[:, 1:])
+        lower = (below.take(left, axis=1) + below.take(right, axis=1)) / 2 - below.take(start, axis=1)
+        u = np.add.reduceat(lower * w, first[0], axis=1)
+        m, n = np.add.reduceat(w, first[0], axis=1), np.add.reduceat(v, first[1], axis=1)
+        deviation = np.sqrt(n * m * (n + m + 1) / 12)
+        z = np.divide(u - (n * m / 2 - 0.5), deviation, out=np.zeros(u.shape), where=deviation > 0)
+        mass = np.where(deviation > 0, n, 0)
+        total = mass.sum(axis=1)
+        found: FloatArray = np.divide((mass * z).sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 0)
+        return found
+
+    return resampled
 
 
 def _by_cell(cell: Index) -> Index:
@@ -92,16 +102,16 @@ def _lacks(division: Division) -> str:
 
 
 def _statistic(division: Division) -> float:
-    return float(c_t(*_sides(division))[0])
+    return c_t(*_sides(division))
 
 
 def _estimate(division: Division, null: FloatArray, context: Context) -> Estimate:
     released, released_cell, holdout, holdout_cell = _sides(division)
-    observed = float(c_t(released, released_cell, holdout, holdout_cell)[0])
+    observed = c_t(released, released_cell, holdout, holdout_cell)
     mean, p_value = against(observed, null, "lower")
     own = division.space.own[~division.is_member[division.space.own]]
     interval = bootstrap(
-        lambda w, v: c_t(released, released_cell, holdout, holdout_cell, (w, v)),
+        resampled_c_t(released, released_cell, holdout, holdout_cell),
         (division.member.patient.astype(str), own.astype(str)),
         context.rng("c_t", division.space.name),
         context.confidence,

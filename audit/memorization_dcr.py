@@ -1,5 +1,7 @@
 """Distance to closest record, and the nearest-neighbour distance ratio."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .clustered import split_interval
@@ -65,13 +67,18 @@ def _median_ratio(near: Near) -> float:
     return float(np.median(ratios(near.distance, near.second)))
 
 
-def resampled_median(value: FloatArray, multiplicities: Multiplicities) -> FloatArray:
-    """The median of ``value`` ``(n,)`` under each row of multiplicities ``(r, n)``; nan for an empty row."""
+def resampled_median(value: FloatArray) -> Callable[[Multiplicities], FloatArray]:
+    """The median of ``value`` ``(n,)`` as a statistic of multiplicities ``(r, n)``; nan for an empty resample."""
     rising = np.argsort(value, kind="stable")
-    total = multiplicities.take(rising, axis=1).cumsum(axis=1)
-    half = total[:, -1:] / 2
-    ends = [value[rising[reached.argmax(axis=1)]] for reached in (total >= half, total > half)]
-    return np.where(half[:, 0] > 0, (ends[0] + ends[1]) / 2, np.nan)
+    ordered = value[rising]
+
+    def resampled(multiplicities: Multiplicities) -> FloatArray:
+        total = multiplicities.take(rising, axis=1).cumsum(axis=1)
+        half = total[:, -1:] / 2
+        lower, upper = (ordered[reached.argmax(axis=1)] for reached in (total >= half, total > half))
+        return np.where(half[:, 0] > 0, (lower + upper) / 2, np.nan)
+
+    return resampled
 
 
 def _nndr(division: Division, null: FloatArray, context: Context) -> Estimate:
@@ -79,7 +86,7 @@ def _nndr(division: Division, null: FloatArray, context: Context) -> Estimate:
     observed = float(np.median(value))
     mean, p_value = against(observed, null, "lower")
     interval = bootstrap(
-        lambda counts: resampled_median(value, counts),
+        resampled_median(value),
         (division.member.patient.astype(str),),
         context.rng("nndr", division.space.name),
         context.confidence,

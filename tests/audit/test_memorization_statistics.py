@@ -7,7 +7,7 @@ from scipy.stats import mannwhitneyu
 from privbench.audit import measure_memorization as measure
 from privbench.audit.measured import Truth
 from privbench.audit.memorization_authenticity import AUTHENTICITY
-from privbench.audit.memorization_c_t import C_T, c_t
+from privbench.audit.memorization_c_t import C_T, c_t, resampled_c_t
 from privbench.audit.memorization_dcr import DCR, NNDR, protection, resampled_median
 from privbench.audit.memorization_relative import RELATIVE
 from privbench.audit.types import ImageSet, MemorizationScores, Ranking, SpaceDistances
@@ -119,8 +119,8 @@ def test_c_t_leaves_out_cells_with_twenty_released_images_or_fewer():
     released_cell = np.repeat([0, 3, 5], [21, 20, 24])
     holdout_cell = rng.integers(0, 6, 50)
     expected = meehan(released, released_cell, holdout, holdout_cell)
-    assert c_t(released, released_cell, holdout, holdout_cell)[0] == pytest.approx(expected, abs=1e-9)
-    assert np.isnan(c_t(released[:20], released_cell[:20], holdout, holdout_cell)[0])
+    assert c_t(released, released_cell, holdout, holdout_cell) == pytest.approx(expected, abs=1e-9)
+    assert np.isnan(c_t(released[:20], released_cell[:20], holdout, holdout_cell))
 
 
 def test_c_t_and_the_median_of_a_resample_are_those_of_the_images_drawn():
@@ -128,7 +128,8 @@ def test_c_t_and_the_median_of_a_resample_are_those_of_the_images_drawn():
     released, holdout = rng.integers(0, 30, 80).astype(float), rng.integers(0, 30, 60).astype(float)
     cells = np.arange(80) % 2, np.arange(60) % 2
     drawn = rng.integers(0, 3, (4, 80)), rng.integers(0, 3, (4, 60))
-    found, medians = c_t(released, cells[0], holdout, cells[1], drawn), resampled_median(released, drawn[0])
+    found = resampled_c_t(released, cells[0], holdout, cells[1])(*drawn)
+    medians = resampled_median(released)(drawn[0])
     for row, (w, v) in enumerate(zip(*drawn, strict=True)):
         a, b = np.repeat(np.arange(80), w), np.repeat(np.arange(60), v)
         assert found[row] == pytest.approx(meehan(released[a], cells[0][a], holdout[b], cells[1][b]), abs=1e-9)
