@@ -6,14 +6,23 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from .attributes import attribute_of
 from .measured import Truth
-from .types import AttackScores, CanaryScores, LinkageScores, MembershipScores, MemorizationScores, Names
+from .types import (
+    AttackScores,
+    AttributeScores,
+    CanaryScores,
+    LinkageScores,
+    MembershipScores,
+    MemorizationScores,
+    Names,
+)
 
 HEADER = "# CONFIDENTIAL: scores of individual patients. Do not publish."
 
 
 def confidential_csv(scores: AttackScores, truth: Truth) -> str:
-    """One row for each candidate (membership) or released image (memorization, re-identification), or canary."""
+    """One row a candidate (membership, attributes), released image (memorization, re-identification), or canary."""
     if isinstance(scores, MembershipScores):
         columns = ["patient", "member", "score"]
         rows: Iterable[Iterable[object]] = zip(
@@ -23,6 +32,8 @@ def confidential_csv(scores: AttackScores, truth: Truth) -> str:
         columns, rows = _distances(scores, truth)
     elif isinstance(scores, LinkageScores):
         columns, rows = _similarities(scores, truth)
+    elif isinstance(scores, AttributeScores):
+        columns, rows = _guesses(scores, truth)
     elif isinstance(scores, CanaryScores):
         columns, rows = ["canary", "score"], zip(scores.canaries.tolist(), scores.score.tolist(), strict=True)
     else:
@@ -55,6 +66,15 @@ def _similarities(scores: LinkageScores, truth: Truth) -> tuple[list[str], Itera
         columns += [f"{side}_score", f"{side}_patient"]
         values += [best.max(axis=1).astype(str), truth.patient[group][best.argmax(axis=1)]]
     return columns, zip(*values, strict=True)
+
+
+def _guesses(scores: AttributeScores, truth: Truth) -> tuple[list[str], Iterable[Iterable[object]]]:
+    columns, values = ["patient", "member"], [truth.patient, truth.member.astype(int)]
+    for guesses in scores.guesses:
+        true = attribute_of(truth.candidates, guesses.attribute, guesses.edges)
+        columns += [guesses.attribute, f"{guesses.attribute}_guess", f"{guesses.attribute}_prior"]
+        values += [np.full(len(truth.patient), "") if true is None else true, guesses.guess, guesses.prior]
+    return columns, zip(*(column.tolist() for column in values), strict=True)
 
 
 def _real_names(pseudonyms: Names, truth: Truth) -> Names:

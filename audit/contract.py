@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .attributes import ATTRIBUTES
 from .errors import BadInputError
 from .measured import Truth
 from .plugin import Need
@@ -11,6 +12,7 @@ from .types import (
     CANDIDATE_RANKS,
     RANKS,
     AttackScores,
+    AttributeScores,
     CanaryScores,
     ImageSet,
     Index,
@@ -82,6 +84,7 @@ SCORES: dict[str, type[AttackScores]] = {
     "membership": MembershipScores,
     "memorization": MemorizationScores,
     "reidentification": LinkageScores,
+    "attribute": AttributeScores,
     "canary": CanaryScores,
 }
 
@@ -107,6 +110,11 @@ def check_scores(scores: AttackScores, truth: Truth, label: str, family: str | N
             raise ValueError(f"{label} returned scores of shape {array.shape}, not {rows}")
         if np.isnan(array).any():
             raise ValueError(f"{label} returned scores that are not numbers")
+    _check_kind(scores, truth, label)
+
+
+def _check_kind(scores: AttackScores, truth: Truth, label: str) -> None:
+    """What scores of one kind must be besides."""
     if isinstance(scores, MembershipScores | CanaryScores) and np.isinf(scores.score).any():
         raise ValueError(f"{label} returned infinite scores: they tie, and a tie is no guess")
     if isinstance(scores, MemorizationScores):
@@ -114,6 +122,8 @@ def check_scores(scores: AttackScores, truth: Truth, label: str, family: str | N
             _check_space(space, truth, label)
     if isinstance(scores, LinkageScores):
         _check_power(scores, label)
+    if isinstance(scores, AttributeScores):
+        _check_guesses(scores, len(truth.candidates), label)
     if isinstance(scores, CanaryScores) and not np.array_equal(scores.canaries, np.unique(scores.canaries)):
         raise ValueError(f"{label}: its canaries are not different patients in sorted order")
 
@@ -128,6 +138,24 @@ def _check_power(scores: LinkageScores, label: str) -> None:
         for pairs in own.power:
             if not (len(pairs.same) and len(pairs.different)):
                 raise ValueError(f"{label} returned no pairs of one patient, or none of two, as '{pairs.name}'")
+
+
+def _check_guesses(scores: AttributeScores, candidates: int, label: str) -> None:
+    """Attributes that there are, each once, with a guess for every candidate, and a prior of the same kind."""
+    names = [guesses.attribute for guesses in scores.guesses]
+    if not names or len(set(names)) < len(names) or not set(names) <= set(ATTRIBUTES):
+        raise ValueError(f"{label} guessed {names}, not each of some of {list(ATTRIBUTES)} once")
+    for guesses in scores.guesses:
+        for guess in (guesses.guess, guesses.prior, *([] if guesses.told is None else [guesses.told])):
+            if guess.shape != (candidates,):
+                raise ValueError(f"{label}, {guesses.attribute}: guesses are {guess.shape}, not ({candidates},)")
+        kinds = {guess.dtype.kind for guess in (guesses.guess, guesses.prior)}
+        if kinds != {"U" if guesses.attribute == "center" else "i"}:
+            raise ValueError(f"{label}, {guesses.attribute}: guesses are not of the kind of what is guessed")
+        if guesses.told is not None and guesses.told.dtype != np.bool_:
+            raise ValueError(f"{label}, {guesses.attribute}: what rests on the release is not given as bool")
+        if list(guesses.edges) != sorted(set(guesses.edges)):
+            raise ValueError(f"{label}, {guesses.attribute}: the edges of its classes do not rise")
 
 
 def _check_space(space: SpaceDistances, truth: Truth, label: str) -> None:
@@ -175,6 +203,8 @@ def _arrays(
 ) -> list[tuple[NDArray[np.floating], tuple[int, ...]]]:
     if isinstance(scores, MembershipScores):
         return [(scores.score, (candidates,))]
+    if isinstance(scores, AttributeScores):
+        return []
     if isinstance(scores, CanaryScores):
         return [(scores.score, (len(scores.canaries),))]
     if isinstance(scores, LinkageScores):

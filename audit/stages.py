@@ -21,6 +21,7 @@ from .errors import AccessError, BadInputError, InvalidError, SkippedError
 from .exposure import save_exposures
 from .keeping import StoreKeeper
 from .making import Making, Opened
+from .measure_attribute import measure_attribute
 from .measure_canaries import measure_canaries
 from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
@@ -33,6 +34,7 @@ from .retraining import Retraining, coins
 from .target import Access, Target
 from .types import (
     AttackScores,
+    AttributeScores,
     CanaryScores,
     ImageSet,
     LinkageScores,
@@ -145,11 +147,18 @@ class Stages(Making):
                 planted = Target(images, access, target.generator, denoiser, key)
                 return cast("AttackScores", plugin.target(planted, candidates, auxiliary, **options))
 
+            def behind_guard(images: ImageSet) -> FloatArray:
+                withheld = replace(target, samples=images, access=Access.SAMPLES)
+                return cast(
+                    "MembershipScores", plugin.target(withheld, truth.candidates, auxiliary, **options)
+                ).score
+
             if plugin.facts.access > Access.SAMPLES:
                 overfit = partial(self._overfitted, split, str(keys["cohort"]), depth)
                 found = certify_on_denoiser(attack, overfit, truth, depth, context)
             else:
-                found = certify_on_samples(attack, plugin.facts.family, truth, split, depth, context)
+                guarded = Guarded(target.guarded, behind_guard) if target.guarded else None
+                found = certify_on_samples(attack, plugin.facts.family, truth, split, depth, context, guarded)
             write_text_whole(folder / FINDING, found.model_dump_json(indent=1))
 
         return self._judged(plugin, "power", inputs | keys | {"certificate": certificate}, compute)
@@ -237,6 +246,8 @@ def measure(scores: AttackScores, truth: Truth, context: Context) -> Measured:
             return measure_memorization(scores, truth, statistics)
         case LinkageScores():
             return measure_linkage(scores, truth, statistics)
+        case AttributeScores():
+            return measure_attribute(scores, truth, statistics)
         case CanaryScores():
             return measure_canaries(scores, coins(scores.canaries, context), statistics)
         case _:

@@ -350,11 +350,17 @@ class AttributeGuesses:
         attribute: the field of ``ImageSet`` that was hidden, e.g. ``label``.
         guess: ``(n_candidates,)`` of that field's dtype: with the release at hand.
         prior: ``(n_candidates,)`` the same from the attacker's own reference patients, without the release.
+        told: ``(n_candidates,)`` bool, whether the guess rests on the release rather than on the prior; None where an
+            attack does not know.
+        edges: of ``mask``, whose lesion's size is guessed by classes: the areas that divide these, rising, as shares
+            of the image (see ``attributes``).
     """
 
     attribute: str
     guess: NDArray[Any]
     prior: NDArray[Any]
+    told: NDArray[np.bool_] | None = None
+    edges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
