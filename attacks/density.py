@@ -26,7 +26,8 @@ def log_density(queries: Pixels, points: Pixels, width: float, device: str) -> F
     total = np.full(len(queries), -np.inf)
     for rows, distance in distances(queries, points, device):
         total[rows] = np.logaddexp(total[rows], logsumexp(-np.square(distance / width) / 2, axis=1))
-    return total - np.log(len(points))
+    density: FloatArray = total - np.log(len(points))
+    return density
 
 
 def likeliest_bandwidth(points: Pixels, patient: Names, context: Context, device: str) -> float:

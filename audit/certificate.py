@@ -93,9 +93,10 @@ def _estimate(kind: str, curve: PowerCurve, unit: Literal["image", "patient"], c
 
 def plot_of(curves: dict[str, PowerCurve], unit: Literal["image", "patient"]) -> Plot:
     """Power against the planted share, one line a kind."""
-    what = "released images that are such copies" if unit == "image" else "member patients a model was overfitted to"
+    patients = "member patients in holes" if "hole" in curves else "member patients a model was overfitted to"
+    what = "released images that are such copies" if unit == "image" else patients
     return Plot(
-        name="power",
+        name="power, holes" if "hole" in curves else "power",
         kind="power",
         x_label=f"share of {what}",
         y_label="audits that detect it",

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .candidates import without_attributes
 from .certificate import Depth, certificate_of
 from .context import Context
+from .errors import SkippedError
 from .linkage import links_under
 from .making import Opened
 from .measure_memorization import copies_under
@@ -16,9 +18,12 @@ from .planting import Planted, plant
 from .power_curve import PowerCurve
 from .record import Measurement
 from .simulated_audits import by_counting, by_overfitting, by_running
+from .simulated_guesses import by_guessing
+from .simulated_guards import Guarded, by_guarding
 from .stats import reduce_by_patient
 from .types import (
     AttackScores,
+    AttributeScores,
     ImageSet,
     LinkageScores,
     MembershipScores,
@@ -37,12 +42,20 @@ UNKNOWN_FOR_KNOWN = 2
 
 
 def certify_on_samples(
-    attack: Attack, family: str | None, truth: Truth, split: Split, depth: Depth, context: Context
+    attack: Attack,
+    family: str | None,
+    truth: Truth,
+    split: Split,
+    depth: Depth,
+    context: Context,
+    guarded: Guarded | None = None,
 ) -> Measurement:
     """How small a share of altered copies among the released images the attack detects, for every kind.
 
     Memorization and re-identification attacks score every image on its own, so one run on released and planted images
-    together serves all simulated audits; a membership attack runs again for each share of each kind.
+    together serves all simulated audits; a membership attack runs again for each share of each kind. If the release was
+    guarded, members also lie in holes of it, which is a leak of its own: see ``by_guarding``. An attack that looks for
+    those alone has nothing to say of copies.
 
     Args:
         attack: with its options.
@@ -51,11 +64,15 @@ def certify_on_samples(
         split: for the backgrounds that lesions are pasted on: public images, else the reference patients'.
         depth: how closely to measure.
         context: randomness and progress.
+        guarded: for a membership attack on a guarded release.
+
+    Raises:
+        SkippedError: if the attack has nothing to say of any leak.
     """
     confidence = context.confidence
     context = context.under("certificate")
     backgrounds = split.reference if split.public is None else split.public
-    each = len(truth.candidates.patients) if family == "membership" else depth.each
+    each = len(truth.candidates.patients) if family in {"membership", "attribute"} else depth.each
     planted = plant(truth.candidates, backgrounds, truth.samples, each, context)
     if family == "membership":
 
@@ -64,7 +81,28 @@ def certify_on_samples(
             assert isinstance(scores, MembershipScores)
             return scores
 
-        return certificate_of(by_running(membership, truth, planted, depth, context), "image", confidence)
+        holes = by_guarding(guarded, truth, context) if guarded else {}
+        try:
+            copies = by_running(membership, truth, planted, depth, context)
+        except SkippedError:
+            if not holes:
+                raise
+            return certificate_of(holes, "patient", confidence)
+        found = [certificate_of(copies, "image", confidence)]
+        found += [certificate_of(holes, "patient", confidence)] if holes else []
+        return Measurement(
+            estimates=tuple(e for part in found for e in part.estimates),
+            plots=tuple(p for part in found for p in part.plots),
+        )
+    if family == "attribute":
+        hidden = without_attributes(truth.candidates)
+
+        def guesses(samples: ImageSet) -> AttributeScores:
+            scores = attack(samples, hidden, None)
+            assert isinstance(scores, AttributeScores)
+            return scores
+
+        return certificate_of(by_guessing(guesses, truth, planted, depth, context), "image", confidence)
     return certificate_of(_counted(attack, truth, planted, depth, context), "image", confidence)
 
 

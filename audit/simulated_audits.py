@@ -142,10 +142,25 @@ def by_overfitting(
         sizes: member and holdout patients of an audit.
         context: where randomness comes from.
     """
+    return {"overfitted": by_resampling(score, known, sizes, SHARES, context.under("overfitting"))}
+
+
+def by_resampling(
+    score: FloatArray, known: NDArray[np.bool_], sizes: tuple[int, int], shares: tuple[float, ...], context: Context
+) -> PowerCurve:
+    """The curve over audits in which a share of the members are patients with a leak, drawn anew with replacement.
+
+    Args:
+        score: ``(p,)`` of each patient.
+        known: ``(p,)`` who has the leak.
+        sizes: member and holdout patients of an audit.
+        shares: of the members, tried.
+        context: where randomness comes from.
+    """
     members, others = sizes
-    rng = context.rng("overfitting")
+    rng = context.rng("resampling")
     found = {}
-    for count in _counts(members):
+    for count in _counts(members, shares):
         table = []
         for _ in range(BOOTSTRAPS):
             seen, unseen = (rng.choice(score[side], int(side.sum())) for side in (known, ~known))
@@ -153,18 +168,18 @@ def by_overfitting(
             outside = rng.choice(unseen, (ASSIGNMENTS, others))
             table.append(_p_values(np.concatenate([told, untold], axis=1), outside) <= SIGNIFICANCE)
         found[count / members] = np.array(table, dtype=float)
-    shares = sorted(found)
-    drawn = np.stack([found[share].mean(axis=1) for share in shares], axis=1)
-    worth = np.full(len(shares), float(BOOTSTRAPS))
-    return {"overfitted": PowerCurve(np.array(shares), drawn.mean(axis=0), worth, resampled=drawn)}
+    tried = sorted(found)
+    drawn = np.stack([found[share].mean(axis=1) for share in tried], axis=1)
+    worth = np.full(len(tried), float(BOOTSTRAPS))
+    return PowerCurve(np.array(tried), drawn.mean(axis=0), worth, resampled=drawn)
 
 
 def _kinds(planted: Planted) -> list[str]:
     return [kind for kind in KINDS if (planted.kind == kind).any()]
 
 
-def _counts(n: int) -> list[int]:
-    return sorted({max(1, round(share * n)) for share in SHARES})
+def _counts(n: int, shares: tuple[float, ...] = SHARES) -> list[int]:
+    return sorted({max(1, round(share * n)) for share in shares})
 
 
 def _drawn(usable: Index, count: int, rng: np.random.Generator) -> Index:

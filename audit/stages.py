@@ -4,6 +4,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -31,11 +32,13 @@ from .provenance import code_hash, libraries
 from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
 from .retraining import Retraining, coins
+from .simulated_guards import Guarded
 from .target import Access, Target
 from .types import (
     AttackScores,
     AttributeScores,
     CanaryScores,
+    FloatArray,
     ImageSet,
     LinkageScores,
     MembershipScores,
@@ -149,9 +152,7 @@ class Stages(Making):
 
             def behind_guard(images: ImageSet) -> FloatArray:
                 withheld = replace(target, samples=images, access=Access.SAMPLES)
-                return cast(
-                    "MembershipScores", plugin.target(withheld, truth.candidates, auxiliary, **options)
-                ).score
+                return cast("MembershipScores", plugin.target(withheld, truth.candidates, auxiliary, **options)).score
 
             if plugin.facts.access > Access.SAMPLES:
                 overfit = partial(self._overfitted, split, str(keys["cohort"]), depth)

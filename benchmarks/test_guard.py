@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privbench.audit.types import ImageSet
-from privbench.guards.closest import closest, closest_by_brute_force
+from privbench.audit.closest import closest, closest_by_brute_force
 
 POSES = {"shift": 1, "mirror": True}
 

@@ -7,13 +7,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from ..audit.closest import closest, closest_by_brute_force, metric_of
 from ..audit.context import Context
 from ..audit.errors import BadInputError
 from ..audit.persist import fingerprint
 from ..audit.plugin import Draw, guard
 from ..audit.record import GuardCertificate
 from ..audit.types import FloatArray, ImageSet, TrainingData, concatenate
-from .closest import closest, closest_by_brute_force
 
 LABEL = "guard 'min-distance'"
 MARGIN = 1e-12  # relative: whoever computes the distance again in float64, in any order, finds it no smaller than tau
@@ -115,7 +115,7 @@ class MinDistance:
         names = np.array([f"synthetic-{i:06d}" for i in range(1, found + 1)], dtype=np.str_)
         return replace(samples, patient=names), GuardCertificate(
             guard="min-distance",
-            metric=self._metric(),
+            metric=metric_of(self.shift, mirror=self.mirror),
             tau=tau,
             tau_from=tau_from,
             closest=float(np.concatenate(distances).min()),
@@ -147,12 +147,6 @@ class MinDistance:
             return closest(
                 images, members, shift=self.shift, mirror=self.mirror, own=own, device=context.device, advance=step
             )
-
-    def _metric(self) -> str:
-        poses = [f"shifts of up to {self.shift} pixel{'s' * (self.shift > 1)}"] if self.shift else []
-        poses += ["left-right mirroring"] if self.mirror else []
-        over = f", smallest over {' and '.join(poses)}" if poses else ""
-        return f"root mean square difference of pixels{over}"
 
 
 def _new(images: ImageSet, seen: set[bytes]) -> ImageSet:

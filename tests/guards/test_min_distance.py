@@ -9,7 +9,7 @@ from scipy.ndimage import shift as moved
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.guards.closest import closest, closest_by_brute_force
+from privbench.audit.closest import closest, closest_by_brute_force
 from privbench.guards.min_distance import MinDistance
 
 CONTEXT = Context(path=("guard", "min-distance"))

@@ -4,13 +4,26 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
-from ..audit.types import FloatArray, ImageSet, Pixels
+from .types import FloatArray, ImageSet, Pixels
 
 PAIRS = 1024  # computed exactly at a time
+SHIFTS = 9  # shifts that a metric may name: 0 to 8 pixels
+
+
+def metric_of(shift: int, *, mirror: bool) -> str:
+    """The distance in words, as a certificate states it."""
+    named = [f"shifts of up to {shift} pixel{'s' * (shift > 1)}"] if shift else []
+    named += ["left-right mirroring"] if mirror else []
+    over = f", smallest over {' and '.join(named)}" if named else ""
+    return f"root mean square difference of pixels{over}"
+
+
+def poses_of(metric: str) -> tuple[int, bool] | None:
+    """Shift and mirroring of a metric in the words of ``metric_of``; None where it is another one."""
+    known = {metric_of(shift, mirror=mirror): (shift, mirror) for shift in range(SHIFTS) for mirror in (False, True)}
+    return known.get(metric)
 
 
 def poses(pixels: Pixels, shift: int, *, mirror: bool) -> Iterator[Pixels]:
@@ -80,10 +93,50 @@ def closest(
     return np.sqrt(found / dim)
 
 
+def clearance(
+    others: ImageSet,
+    images: ImageSet,
+    *,
+    shift: int,
+    mirror: bool,
+    device: str = "cpu",
+    block: int = 256,
+    advance: Callable[[int], None] = lambda _: None,
+) -> FloatArray:
+    """``closest`` seen from the other side: how far from each of ``others``, in any pose, the closest of ``images`` is.
+
+    Args:
+        others: m images, read ``block`` at a time.
+        images: at least one image of the same shape, read likewise.
+        shift: see ``poses``.
+        mirror: see ``poses``.
+        device: where products are computed.
+        block: images compared at a time.
+        advance: told how many of ``others`` were compared, block by block.
+
+    Returns:
+        ``(m,)`` float64.
+    """
+    found = np.full(len(others), np.inf)
+    dim = inner(np.asarray(others.pixels[:1]), shift).size
+    middle = inner(np.mean(np.asarray(images.pixels[:block]), axis=0), shift).reshape(-1)
+    for start in range(0, len(others), block):
+        part = np.asarray(others.pixels[start : start + block])
+        rows = found[start : start + block]
+        for searched in images.batches(block):
+            there = np.ascontiguousarray(inner(np.asarray(searched.pixels), shift)).reshape(len(searched), dim)
+            for pose in poses(part, shift, mirror=mirror):
+                _lower(rows, np.ascontiguousarray(pose).reshape(len(part), dim), there, middle, None, device)
+        advance(len(part))
+    return np.sqrt(found / dim)
+
+
 def _lower(
     found: FloatArray, a: Pixels, b: Pixels, middle: Pixels, skipped: NDArray[np.bool_] | None, device: str
 ) -> None:
     """Lower ``found`` to the smallest squared distance of each row of ``a`` to a row of ``b``."""
+    import torch
+
     ta, tb = (torch.from_numpy(x - middle).to(device) for x in (a, b))
     scale = ta.square().sum(1)[:, None] + tb.square().sum(1)[None]
     squared = torch.addmm(scale, ta, tb.T, alpha=-2)
@@ -101,6 +154,8 @@ def closest_by_brute_force(
     images: ImageSet, others: ImageSet, *, shift: int, mirror: bool, advance: Callable[[int], None] = lambda _: None
 ) -> FloatArray:
     """The same as ``closest``, from every difference of every pair in float64, by SciPy: nothing is left out."""
+    from scipy.spatial.distance import cdist
+
     asked = inner(np.asarray(images.pixels, np.float64), shift).reshape(len(images), -1)
     found = np.full(len(images), np.inf)
     for searched in others.batches(64):
