@@ -64,9 +64,9 @@ def log_odds(
 
 
 def _against(features: FloatArray, strangers: FloatArray) -> FloatArray:
-    """``features`` in deviations of ``strangers``; a far outlier counts no more than eight."""
+    """``features`` in deviations of ``strangers``; far out only the order of magnitude counts."""
     deviation = np.maximum(strangers.std(axis=0), SMALLEST)
-    return np.asarray(np.clip((features - strangers.mean(axis=0)) / deviation, -8, 8))
+    return np.asarray(np.arcsinh((features - strangers.mean(axis=0)) / deviation))
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,6 @@ def lira(
         AccessError: if the denoiser is not granted.
         SkippedError: without shadow models, or where the generator cannot be trained again.
     """
-    target.denoiser()
     models = shadow_models(shadows, "lira", aux, least=LEAST[combine])
     found = losses(target, candidates, models, aux, timesteps=timesteps, noises=noises, batch=batch)
     return MembershipScores(judged(_ratio, found, combine, candidates.patient, aux.reference.patient), models.notes())

@@ -69,7 +69,6 @@ def rmia(
         AccessError: if the denoiser is not granted.
         SkippedError: without shadow models, or where the generator cannot be trained again.
     """
-    target.denoiser()
     models = shadow_models(shadows, "rmia", aux, least=LEAST[combine])
     found = losses(target, candidates, models, aux, timesteps=timesteps, noises=noises, batch=batch)
     a = _slope(np.exp(-_mean(found.shadow_reference)), models.seen) if slope is None else slope

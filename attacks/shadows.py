@@ -151,21 +151,18 @@ def losses(
         noises: at each level.
         batch: images denoised at once.
     """
-    total = 2 * (1 + len(shadows.models))
-    with aux.context.progress.task("asking shadow models", total=total) as step:
+    with aux.context.progress.task("asking the model and its shadows", total=1 + len(shadows.models)) as step:
 
-        def of(model: Target, images: ImageSet) -> FloatArray:
-            found = level_losses(Passes.of(model, aux, batch), images, timesteps, noises)
+        def of(model: Target) -> tuple[FloatArray, FloatArray]:
+            passes = Passes.of(model, aux, batch)
+            asked, reference = (level_losses(passes, i, timesteps, noises) for i in (candidates, aux.reference))
             step(1)
-            return found
+            return asked, reference
 
-        return Losses(
-            of(target, candidates),
-            of(target, aux.reference),
-            np.stack([of(model, candidates) for model in shadows.models]),
-            np.stack([of(model, aux.reference) for model in shadows.models]),
-            shadows.seen,
-        )
+        own, others = of(target), [of(model) for model in shadows.models]
+    return Losses(
+        *own, np.stack([asked for asked, _ in others]), np.stack([known for _, known in others]), shadows.seen
+    )
 
 
 def level_losses(passes: Passes, images: ImageSet, timesteps: int, noises: int) -> FloatArray:

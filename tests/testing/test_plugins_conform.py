@@ -24,10 +24,13 @@ ATTACKS = {
     "dp-canary": {"seeds": 8, "canaries": 40, "timesteps": 3, "noises": 1},
     "domias": {"seeds": 40},
     "gan-leaks": {"seeds": 40},
+    "gradient-norms": {"seeds": 8, "shadows": 2, "timesteps": 1},
+    "lira": {"seeds": 12, "shadows": 4, "timesteps": 2, "noises": 1},
     "logan": {"seeds": 40, "space": "pca"},
     "loss": {"seeds": 12, "timesteps": 3, "noises": 2},
     "monte-carlo": {"seeds": 8, "steps": 20},
     "nearest": {"seeds": 5, "steps": 20},
+    "rmia": {"seeds": 12, "shadows": 4, "timesteps": 2, "noises": 1},
     "siamese": {"seeds": 6, "steps": 20},
 }
 TINY = {"batch": 4, "channels": 16, "autoencoder_channels": 16, "sampling_steps": 2, "autoencoder_steps": 3, "steps": 3}
