@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ..audit.context import Auxiliary
+from ..audit.context import Auxiliary, Context
 from ..audit.errors import InvalidError
 from ..audit.plugin import attack
 from ..audit.target import Target
@@ -50,20 +50,16 @@ def siamese(
         InvalidError: if too few reference patients are left to show any power.
     """
     context = aux.context
-    training, stopping, testing = _divided(aux.reference, aux)
+    training, stopping, testing = _divided(aux.reference, context)
     schedule = Schedule(steps, batch, rate, patience)
-    networks = []
-    with context.progress.task("training verifiers", total=verifiers) as step:
-        for i in range(verifiers):
-            own = context.under(f"verifier {i + 1}") if i else context
-            networks.append(trained(training, stopping, width, schedule, own))
-            step()
+    seeds = [context, *(context.under(f"verifier {i}") for i in range(2, verifiers + 1))]
+    networks = [trained(training, stopping, width, schedule, own) for own in seeds]
     ensemble = Ensemble.of(networks, testing, context.device)
     shown = power_of(ensemble, testing, context)
     gallery = ensemble.vectors(candidates.pixels)
     similarity = ensemble.each(ensemble.vectors(target.samples.pixels), gallery)
     strangers = ensemble.each(ensemble.vectors(testing.pixels), gallery)
-    each = tuple(LinkageScores(*own) for own in zip(similarity, strangers, ((p,) for p in shown.each), strict=True))
+    each = tuple(LinkageScores(s, t, (p,)) for s, t, p in zip(similarity, strangers, shown.each, strict=True))
     return LinkageScores(
         similarity=averaged(similarity),
         strangers=averaged(strangers),
@@ -74,9 +70,9 @@ def siamese(
     )
 
 
-def _divided(reference: ImageSet, aux: Auxiliary) -> list[ImageSet]:
+def _divided(reference: ImageSet, context: Context) -> list[ImageSet]:
     """Patients for training, for stopping, and for showing power."""
-    order = aux.context.rng("division").permutation(reference.patients)
+    order = context.rng("division").permutation(reference.patients)
     stop, test = (max(2, round(share * len(order))) for share in (STOPPING, TESTING))
     if len(order) < stop + test + 2:
         raise InvalidError(

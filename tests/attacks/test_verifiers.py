@@ -19,8 +19,15 @@ from privbench.audit.stats import roc_auc
 from privbench.audit.target import Target
 from privbench.audit.types import ImageSet, concatenate
 from privbench.cohorts.nifti import nifti
+from privbench.testing import attack_checks
 from privbench.testing.memory import peak_bytes
 
+KEPT = (
+    "returns valid scores of its family",
+    "ignores the order and names of candidates",
+    "scores each sample on its own",
+    "needs memory for pairs, not for pairs times pixels",
+)
 HIPPOCAMPUS = Path(__file__).parents[2].parent / "shared" / "data" / "hippocampus"
 
 
@@ -99,6 +106,12 @@ def test_several_verifiers_link_together_and_each_says_what_it_would_link(make_p
         assert own.power[0].name == shared.name
         assert np.array_equal(own.power[0].same_patient, shared.same_patient)
     assert "3 verifiers" in three.notes[0]
+
+
+def test_several_verifiers_keep_the_contract_of_one():
+    checks = dict(attack_checks(siamese, steps=4, width=8, verifiers=3))
+    for name in KEPT:
+        checks[name]()
 
 
 # ---- what they are tried on ---------------------------------------------------------------------------------------
