@@ -41,7 +41,7 @@ def measure_attribute(scores: AttributeScores, truth: Truth, context: Context) -
             gaps.append(_unmeasured(guesses.attribute, len(member), lacks))
         else:
             told[guesses.attribute] = success
-    hidden = {name: s for name, s in told.items() if float(s.right[~member].mean()) <= KNOWN}
+    hidden = {name: s for name, s in told.items() if _hidden(s, ~member)}
     p_values = {name: _p_value(s, member, held_fixed(name, strata), context.under(name)) for name, s in told.items()}
     adjusted = dict(zip(hidden, holm(np.array([p_values[name] for name in hidden])), strict=True))
     single = [
@@ -75,6 +75,23 @@ def success_of(guesses: AttributeGuesses, truth: Truth) -> Success | None:
         None if told is None else share(told & right),
         None if told is None else share(told),
     )
+
+
+def judged(scores: AttributeScores, truth: Truth, others: NDArray[np.bool_]) -> dict[str, Success]:
+    """The attributes that an audit judges, with the attack's success.
+
+    Args:
+        scores: of the attack.
+        truth: of the audit; who was a member is not used.
+        others: ``(p,)`` patients whom the release does not show.
+    """
+    found = {guesses.attribute: success_of(guesses, truth) for guesses in scores.guesses}
+    return {name: s for name, s in found.items() if s is not None and _hidden(s, others)}
+
+
+def _hidden(success: Success, others: NDArray[np.bool_]) -> bool:
+    """Whether enough is left to infer of those whom the release does not show."""
+    return float(success.right[others].mean()) <= KNOWN
 
 
 def held_fixed(attribute: str, strata: Names) -> Names:
