@@ -1,4 +1,4 @@
-"""Distance after the best small shift, rotation and mirroring, blind to brightness and contrast."""
+"""Distance after the best small shift, rotation or flip, blind to brightness and contrast."""
 
 import itertools
 
@@ -102,7 +102,7 @@ def aligned(
         b: ``(m, c, h, w)``.
         shift: pixels, in each direction along both axes (of the image averaged down to 64, if it is larger).
         angles: degrees, besides 0; a turned image is shifted half as far.
-        mirror: also left-right mirrored, not turned at the same time, and shifted half as far.
+        mirror: also flipped left-right, top-bottom and both, not turned at the same time, and shifted half as far.
         sharpen: weight of fine against coarse structure, see ``Spectrum``.
         device: where it is computed.
 
@@ -113,7 +113,8 @@ def aligned(
     height, width = asked.shape[-2:]
     spectrum = Spectrum((height, width), sharpen, device)
     references = _real(spectrum.of(searched))
-    others = [*(turned(asked, angle) for angle in angles), *([asked.flip(-1)] if mirror else [])]
+    flips = ((-1,), (-2,), (-1, -2)) if mirror else ()
+    others = [*(turned(asked, angle) for angle in angles), *(asked.flip(axes) for axes in flips)]
     best = torch.full((len(a), len(b)), -1.0, device=device)
     for moved, most in [(asked, shift), *((other, shift // 2) for other in others)]:
         coefficients = spectrum.of(moved)

@@ -1,18 +1,17 @@
 """Memorization distance in several spaces."""
 
-from functools import partial
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..audit.context import Arrays, Auxiliary
+from ..audit.errors import BadInputError
 from ..audit.plugin import attack
 from ..audit.target import Target
 from ..audit.types import CANDIDATE_RANKS, ImageSet, MemorizationScores, Ranking, SpaceDistances
-from . import spaces
-from .embedding import copy_detector, embedded
 from .partition import cells_of
-from .search import Compare, patient_ranking
+from .search import patient_ranking
+from .searched import NAMES, Extractor, Searched, Settings, named, searched
 
 
 @attack(
@@ -27,6 +26,18 @@ def nearest(
     candidates: ImageSet,
     aux: Auxiliary,
     *,
+    spaces: Annotated[
+        str,
+        AfterValidator(named),
+        Field(
+            description="spaces to search, with commas between them: pixels, patch-max, aligned, embedding, "
+            "foreground, boundary, background; all: as many as can be"
+        ),
+    ] = "all",
+    extractor: Annotated[
+        Extractor,
+        Field(description="a pretrained network whose features are one more space; its weights must be there"),
+    ] = "none",
     tile: Annotated[int, Field(ge=2, description="side in pixels of the tiles of patch-max")] = 8,
     shift: Annotated[int, Field(ge=0, le=8, description="pixels by which 'aligned' may move an image")] = 3,
     steps: Annotated[
@@ -36,46 +47,47 @@ def nearest(
 ) -> MemorizationScores:
     """Memorization distance: how close each synthetic image comes to each patient, in spaces that see altered copies.
 
-    Spaces: ``pixels`` (root mean square difference), ``patch-max`` (the same in the tile that differs most),
-    ``aligned`` (after the best shift, small rotation or mirroring, blind to brightness and contrast), ``embedding`` (a
-    copy detector trained by contrast on the reference patients; Dar et al., arXiv:2402.01054) and, where samples and
-    candidates have masks, ``foreground`` (the lesions alone, laid upon one another). Search is exact in each.
+    Whole images: ``pixels`` (root mean square difference), ``patch-max`` (the same in the tile that differs most),
+    ``aligned`` (blind to brightness and contrast, after the best shift of up to ``shift`` pixels, the best turn of up
+    to 8 degrees or the best flip along either axis or both; turned or flipped, shifted half as far) and ``embedding``
+    (a copy detector trained by contrast on the reference patients; Dar et al., arXiv:2402.01054).
+
+    Regions, where samples and candidates have masks: ``foreground`` (the lesions alone, laid upon one another turned by
+    any angle, mirrored or not, whatever their size and brightness), ``boundary`` (likewise a ring around the lesion's
+    border) and ``background`` (the pixels off both lesions). Search is exact in each.
+
+    Raises:
+        BadInputError: if nothing was released.
+        SkippedError: if the extractor's weights, or masks for the only spaces wanted, are missing.
     """
-    device, progress = aux.context.device, aux.context.progress
-    pairs: list[tuple[str, ImageSet, ImageSet, Compare]] = [
-        ("pixels", target.samples, candidates, partial(spaces.pixels, device=device)),
-        ("patch-max", target.samples, candidates, partial(spaces.patch_max, device=device, side=tile)),
-        ("aligned", target.samples, candidates, partial(spaces.moved, device=device, shift=shift)),
-    ]
-    notes: list[str] = []
-    if steps:
-        network = copy_detector(aux.reference, aux.shared, steps=steps, batch=batch)
-        samples, known = (spaces.vectors(x, embedded(network, x.pixels, device)) for x in (target.samples, candidates))
-        pairs.append(("embedding", samples, known, partial(spaces.between_vectors, device=device)))
-    if target.samples.mask is not None and candidates.mask is not None:
-        pairs.append(("foreground", target.samples, candidates, partial(spaces.foreground, device=device)))
-    else:
-        notes.append("no masks: a lesion pasted on another background would not be found")
-    vectors = {"pixels": aux.reference}
-    if steps:
-        vectors["embedding"] = spaces.vectors(aux.reference, embedded(network, aux.reference.pixels, device))
+    if not len(target.samples):
+        raise BadInputError("attack 'nearest': there are no released images to compare\nrelease at least one image")
+    wanted = NAMES if spaces == "all" else tuple(spaces.split(","))
+    settings = Settings(wanted, extractor, tile, shift, steps, batch)
+    chosen, notes = searched(target.samples, candidates, aux, settings)
     found: list[SpaceDistances] = []
-    with progress.task("searching nearest images", total=len(pairs)) as step:
-        for space, queries, images, compare in pairs:
+    with aux.context.progress.task("searching nearest images", total=len(chosen)) as step:
+        for space in chosen:
+            found.append(_distances(space, aux, tile, shift))
+            step(1, space.name)
+    return MemorizationScores(tuple(found), notes)
 
-            def among(images: ImageSet = images, compare: Compare = compare) -> Arrays:
-                ranking = patient_ranking(images, images, compare, ranks=CANDIDATE_RANKS, siblings=False)
-                return {"distance": ranking.distance, "patient": ranking.patient, "image": ranking.image}
 
-            real = vectors.get(space)
-            found.append(
-                SpaceDistances(
-                    space=space,
-                    patients=images.patients,
-                    samples=patient_ranking(queries, images, compare),
-                    candidates=Ranking(**aux.context.kept(f"{space} among candidates", among, images, tile, shift)),
-                    cells=None if real is None else cells_of(real, (queries, images), aux.context, space),
-                )
-            )
-            step(1, space)
-    return MemorizationScores(tuple(found), tuple(notes))
+def _distances(space: Searched, aux: Auxiliary, tile: int, shift: int) -> SpaceDistances:
+    def among() -> Arrays:
+        ranking = patient_ranking(
+            space.candidates, space.candidates, space.compare, ranks=CANDIDATE_RANKS, siblings=False
+        )
+        return {"distance": ranking.distance, "patient": ranking.patient, "image": ranking.image}
+
+    kept = aux.context.kept(f"{space.name} among candidates", among, space.candidates, tile, shift)
+    cells = None
+    if space.reference is not None:
+        cells = cells_of(space.reference, (space.samples, space.candidates), aux.context, space.name)
+    return SpaceDistances(
+        space=space.name,
+        patients=space.candidates.patients,
+        samples=patient_ranking(space.samples, space.candidates, space.compare),
+        candidates=Ranking(**kept),
+        cells=cells,
+    )

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 from ..audit.types import ImageSet, Pixels
 from .alignment import aligned
-from .search import euclidean
+from .search import CANCELLED, PAIRS, euclidean
 
-MARGIN = 2  # pixels around a lesion that are taken along: where it ends is part of what it looks like
+MARGIN = 5  # pixels around a lesion that are no background: a soft edge reaches so far
 ANGLES = (-6.0, -3.0, 3.0, 6.0)  # degrees; together they come within 2 of any rotation up to 8
 
 
@@ -34,37 +35,41 @@ def tiles(images: Pixels, side: int) -> Pixels:
 
 
 def moved(a: ImageSet, b: ImageSet, device: str, shift: int) -> Pixels:
-    """Distance after the best shift, small rotation or mirroring, blind to brightness and contrast."""
+    """Distance after the best shift, small rotation or flip, blind to brightness and contrast."""
     return aligned(a.pixels, b.pixels, shift=shift, angles=ANGLES, device=device)
 
 
-def foreground(a: ImageSet, b: ImageSet, device: str) -> Pixels:
-    """Distance of the lesions alone, laid upon one another: finds one that was pasted on another background.
+def background(a: ImageSet, b: ImageSet, device: str) -> Pixels:
+    """Root mean square difference of the pixels off both lesions: finds a private background under another lesion.
 
-    sqrt(2) where an image has no lesion: as far as two that have nothing in common.
+    What lies within 5 pixels of a lesion is left out, as far as a soft edge may reach; 1 where nothing is left.
     """
-    lesions = lesion_of(a), lesion_of(b)
-    distance = aligned(*lesions, shift=1, angles=(), sharpen=0.0, device=device)
-    distance[~lesions[0].any(axis=(1, 2, 3))] = np.sqrt(2)
-    distance[:, ~lesions[1].any(axis=(1, 2, 3))] = np.sqrt(2)
-    return distance
+    centre = b.pixels.mean(axis=0, dtype=np.float64).astype(np.float32)
+    off = [_off_lesion(x) for x in (a, b)]
+    seen = [((x.pixels - centre) * w[:, None]).reshape(len(x), -1) for x, w in zip((a, b), off, strict=True)]
+    weight = [w.reshape(len(w), -1) for w in off]
+    power = [np.square(x).reshape(len(x), -1, w.shape[1]).sum(1) for x, w in zip(seen, weight, strict=True)]
+    (wa, wb), (pa, pb), (xa, xb) = ([torch.from_numpy(x).to(device) for x in y] for y in (weight, power, seen))
+    area = wa @ wb.T * a.channels
+    scale = pa @ wb.T + wa @ pb.T
+    squared = torch.addmm(scale, xa, xb.T, alpha=-2)
+    spoiled = torch.nonzero(squared <= CANCELLED * scale).cpu().numpy()
+    found: Pixels = squared.cpu().numpy()
+    for start in range(0, len(spoiled), PAIRS):
+        i, j = spoiled[start : start + PAIRS].T
+        difference = (a.pixels[i].astype(np.float64) - b.pixels[j]) * (off[0][i] * off[1][j])[:, None]
+        found[i, j] = np.square(difference).sum(axis=(1, 2, 3))
+    shared = area.cpu().numpy()
+    return np.where(shared > 0, np.sqrt(np.maximum(found, 0) / np.maximum(shared, 1)), np.float32(1))
 
 
-def lesion_of(images: ImageSet) -> Pixels:
-    """Each lesion with its margin, moved to the middle of a black image, with mean 0 and variance 1 within."""
+def _off_lesion(images: ImageSet) -> Pixels:
+    """1 beyond 5 pixels of a lesion, else 0: ``(n, h, w)``."""
     assert images.mask is not None
-    result = np.zeros(images.pixels.shape, np.float32)
-    middle = np.array(images.spatial) // 2
-    for picture, mask, out in zip(images.pixels, images.mask, result, strict=True):
-        lesion = mask > 0
-        if not lesion.any():
-            continue
-        where = ndimage.distance_transform_edt(~lesion) <= MARGIN
-        for channel, kept in zip(picture, out, strict=True):
-            inside = channel[where]
-            kept[where] = (inside - inside.mean()) / max(float(inside.std()), 1e-3)
-        centre = np.rint(ndimage.center_of_mass(lesion)).astype(int)
-        out[:] = np.roll(out, tuple(middle - centre), axis=(1, 2))
+    result = np.ones(images.mask.shape, np.float32)
+    for mask, kept in zip(images.mask, result, strict=True):
+        if mask.any():
+            kept[:] = ndimage.distance_transform_edt(mask == 0) > MARGIN
     return result
 
 

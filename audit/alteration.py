@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .blend import feather, over
 from .types import ImageSet, Index, Masks, Names, Pixels
 
-Alteration = Literal["none", "noise", "shift", "intensity", "rotate", "elastic", "foreground", "mixture"]
+Alteration = Literal["none", "noise", "shift", "intensity", "rotate", "elastic", "foreground", "turned", "mixture"]
 
 NOISE_SIGMA = 0.05
 SHIFT_PIXELS = 3
@@ -120,6 +120,28 @@ def pasted(copies: ImageSet, backgrounds: ImageSet) -> ImageSet:
     assert copies.mask is not None
     alpha = np.stack([feather(m, FOREGROUND_MARGIN, FOREGROUND_EDGE) for m in copies.mask])[:, None]
     return replace(copies, pixels=over(copies.pixels, backgrounds.pixels, alpha))
+
+
+def turned(copies: ImageSet, rng: np.random.Generator) -> ImageSet:
+    """Each copy turned about its lesion by any angle, every other one mirrored too, to be ``pasted`` elsewhere.
+
+    Args:
+        copies: 2-D images with masks that show a lesion.
+        rng: where randomness comes from.
+    """
+    from scipy import ndimage
+
+    assert copies.mask is not None
+    pixels, masks = np.empty(copies.pixels.shape, np.float32), np.empty_like(copies.mask)
+    for i, (picture, mask) in enumerate(zip(copies.pixels, copies.mask, strict=True)):
+        angle = rng.uniform(0, 2 * np.pi)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turn[:, 1] *= rng.choice((-1.0, 1.0))
+        middle = np.array(ndimage.center_of_mass(mask > 0))
+        from_ = middle - turn @ middle
+        pixels[i] = [ndimage.affine_transform(c, turn, from_, order=1, mode="nearest") for c in picture]
+        masks[i] = ndimage.affine_transform(mask, turn, from_, order=0, mode="constant")
+    return replace(copies, pixels=np.clip(pixels, 0.0, 1.0), mask=masks)
 
 
 def mixed(copies: ImageSet, others: ImageSet) -> ImageSet:

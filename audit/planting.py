@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .alteration import CHANGES, Alteration, altered, mixed, partners, pasted
+from .alteration import CHANGES, Alteration, altered, mixed, partners, pasted, turned
 from .context import Context
 from .types import ImageSet, Index, Names, concatenate
 
@@ -17,9 +17,12 @@ KINDS: dict[str, Alteration] = {
     "rotation": "rotate",
     "elastic": "elastic",
     "foreground": "foreground",
+    "turned": "turned",
     "mixture": "mixture",
 }
 """Kinds of planted leak and the alteration that makes each, see ``alteration``."""
+LESIONS = ("foreground", "turned")
+"""Alterations that keep nothing of an image but its lesion."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,7 +65,8 @@ def plant(candidates: ImageSet, backgrounds: ImageSet, samples: ImageSet, each: 
             other = partners(candidates.patient, chosen, rng)
             shown[np.arange(len(chosen)), number[other]] = True
             copies = mixed(copies, candidates.take(other))
-        elif how == "foreground":
+        elif how in LESIONS:
+            copies = turned(copies, rng) if how == "turned" else copies
             copies = pasted(copies, backgrounds.take(rng.integers(0, len(backgrounds), len(chosen))))
         else:
             assert how == "none" or how in CHANGES
@@ -76,7 +80,7 @@ def plant(candidates: ImageSet, backgrounds: ImageSet, samples: ImageSet, each: 
 def _chosen(candidates: ImageSet, number: Index, kind: str, each: int, rng: np.random.Generator) -> Index | None:
     """Which images are copied; None where there is nothing of this kind to copy."""
     usable = np.arange(len(number))
-    if kind == "foreground":
+    if KINDS[kind] in LESIONS:
         if candidates.mask is None:
             return None
         usable = np.flatnonzero(candidates.mask.reshape(len(candidates), -1).any(axis=1))

@@ -7,9 +7,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ..audit.alteration import Alteration, altered, mixed, partners, pasted
+from ..audit.alteration import Alteration, altered, mixed, partners, pasted, turned
 from ..audit.context import Context
 from ..audit.errors import BadInputError
+from ..audit.planting import LESIONS
 from ..audit.plugin import generator
 from ..audit.types import ImageSet, Index, TrainingData, concatenate
 from .real import released, reserve_of, spread
@@ -31,7 +32,8 @@ class Copycat:
             Alteration,
             Field(
                 description="what is done to a copy; foreground: only its lesion, pasted on another patient's image; "
-                "mixture: the mean of two patients' images"
+                "turned: likewise, the lesion turned by any angle and perhaps mirrored; mixture: the mean of two "
+                "patients' images"
             ),
         ] = "none",
         strength: Annotated[
@@ -41,7 +43,7 @@ class Copycat:
                 le=4,
                 description="factor on the alteration: 1 is noise of sigma 0.05, shifts up to 3 pixels, gamma up to "
                 "2^0.35 with gain 1±0.15 and offset ±0.05, rotations up to 8 degrees, deformations by 1.5 pixels on "
-                "average; foreground and mixture ignore it",
+                "average; foreground, turned and mixture ignore it",
             ),
         ] = 1.0,
     ) -> None:
@@ -53,8 +55,8 @@ class Copycat:
         """Learn nothing; only make sure that there is what the options need.
 
         Raises:
-            BadInputError: without reserve patients; for ``foreground`` also without a member's lesion, for ``mixture``
-                with one member only.
+            BadInputError: without reserve patients; for ``foreground`` and ``turned`` also without a member's lesion,
+                for ``mixture`` with one member only.
         """
         reserve_of(data, "copycat")
         if self.alter == "mixture" and len(data.members.patients) < 2:
@@ -88,12 +90,14 @@ class Copycat:
         if self.alter == "mixture":
             others = partners(data.members.patient, where, context.rng("partners"))
             copies = mixed(copies, data.members.take(others))
-        elif self.alter != "foreground":
+        elif self.alter not in LESIONS:
             copies = altered(copies, self.alter, self.strength, context.rng("alter"))
-        elif data.public is not None:
+        elif self.alter == "turned" and count:
+            copies = turned(copies, context.rng("turns"))
+        if self.alter in LESIONS and data.public is not None:
             behind = spread(data.public.patient, count, context.rng("background"))
             copies = pasted(copies, data.public.take(behind)) if count else copies
-        else:
+        elif self.alter in LESIONS:
             copies = pasted(copies, drawn.take(slice(wanted - count, None))) if count else copies
         fresh = drawn.take(slice(0, wanted - count))
         copies = replace(copies, source=copies.patient)
@@ -104,18 +108,18 @@ class Copycat:
 
     def _drawn(self, n: int, data: TrainingData) -> int:
         """How many reserve images ``n`` samples use up."""
-        behind = self.alter == "foreground" and data.public is None
+        behind = self.alter in LESIONS and data.public is None
         return n if behind else n - round(self.leak * n)
 
     def _copyable(self, data: TrainingData) -> Index:
         """Positions of the member images that can be copied."""
-        if self.alter != "foreground":
+        if self.alter not in LESIONS:
             return np.arange(len(data.members))
         mask = data.members.mask
         found = np.flatnonzero(mask.reshape(len(mask), -1).any(1)) if mask is not None else np.array([], np.intp)
         if not len(found):
             raise BadInputError(
-                "generator 'copycat': alter=foreground, but no member image has a lesion in its mask\n"
+                f"generator 'copycat': alter={self.alter}, but no member image has a lesion in its mask\n"
                 "choose a cohort with masks, or another alter: none, noise, shift, intensity, rotate, elastic, mixture"
             )
         return found

@@ -7,11 +7,11 @@ from pydantic import Field
 
 from ..audit.context import Context
 from ..audit.errors import SkippedError
+from ..audit.inception import activations, inception, weights_file
 from ..audit.plugin import metric
 from ..audit.record import Measurement
 from ..audit.types import ImageSet, Split
 from .comparison import Comparison, Features, chosen_images
-from .inception import activations, inception, weights_file
 
 
 @metric(paper="Heusel et al. 2017, arXiv:1706.08500", patients={"members": 2, "holdout": 2})

@@ -34,7 +34,9 @@ KINDS = {
     "rotation": Kind("rotated copies", "turned by 2 to 8 degrees"),
     "elastic": Kind("bent copies", "smoothly deformed"),
     "foreground": Kind("copied lesions", "a lesion pasted onto another patient's image"),
+    "turned": Kind("turned lesions", "a lesion turned by any angle, mirrored, pasted onto another patient's image"),
     "mixture": Kind("mixtures of two patients", "the mean of two training patients' images"),
+    "hole": Kind("holes around members", "released images near some of the patients withheld, as a guard does"),
     "overfitted": Kind("overfitting", "a model trained to excess on some of the training patients"),
 }
 _FAITHFUL = ("exact", "noise")

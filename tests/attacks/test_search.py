@@ -51,7 +51,7 @@ def test_an_exact_copy_is_at_distance_zero_in_every_space(make_patients):
         partial(spaces.pixels, device="cpu"),
         partial(spaces.patch_max, device="cpu", side=8),
         partial(spaces.moved, device="cpu", shift=2),
-        partial(spaces.foreground, device="cpu"),
+        partial(spaces.background, device="cpu"),
     ):
         found = patient_ranking(images, images, compare)
         assert np.array_equal(found.patient[:, 0], np.arange(6))

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from privbench.audit import inception
 from privbench.audit.context import Context
 from privbench.audit.errors import SkippedError
 from privbench.audit.types import Split
-from privbench.metrics import inception
 from privbench.metrics.fid import fid
 
 

@@ -2,18 +2,21 @@
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
-import torch
-from torch import nn
 
-from ..audit.context import Step
-from ..audit.errors import SkippedError
-from ..audit.types import FloatArray, ImageSet
+from .context import Step
+from .errors import SkippedError
+from .types import FloatArray, ImageSet
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WEIGHTS = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{WEIGHTS}"
+FEATURES = 2048
 _BATCH = 32
 
 
@@ -26,6 +29,8 @@ def weights_file(weights: Path | None) -> Path:
     missing = [name for name in ("pytorch_fid", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
         raise SkippedError(f"needs {' and '.join(missing)}: pip install privbench[fid]")
+    import torch
+
     path = weights or Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS
     if not path.is_file():
         where = "where the option weights says" if weights else "in $TORCH_HOME/hub/checkpoints"
@@ -35,7 +40,7 @@ def weights_file(weights: Path | None) -> Path:
     return path
 
 
-def inception(weights: Path, device: str) -> nn.Module:
+def inception(weights: Path, device: str) -> "nn.Module":
     """pytorch-fid's network (2048 features, the pool before the classifier), with ``weights`` from that file.
 
     pytorch-fid would download them; it is handed the file instead, read without unpickling objects.
@@ -43,6 +48,7 @@ def inception(weights: Path, device: str) -> nn.Module:
     Raises:
         SkippedError: if the file does not hold these weights.
     """
+    import torch
     from pytorch_fid import inception as network
 
     state = torch.load(weights, map_location="cpu", weights_only=True)
@@ -54,8 +60,7 @@ def inception(weights: Path, device: str) -> nn.Module:
     return model.eval().to(device)
 
 
-@torch.inference_mode()
-def activations(model: nn.Module, images: ImageSet, device: str, step: Step) -> FloatArray:
+def activations(model: "nn.Module", images: ImageSet, device: str, step: Step) -> FloatArray:
     """``(n, 2048)`` features of images in [0, 1]; grey images are repeated to three channels, the network resizes.
 
     Args:
@@ -64,10 +69,12 @@ def activations(model: nn.Module, images: ImageSet, device: str, step: Step) -> 
         device: where ``model`` is.
         step: the progress bar to move, an image a unit.
     """
-    found = []
-    for part in images.batches(_BATCH):
-        x = torch.from_numpy(np.array(part.pixels)).to(device).expand(-1, 3, -1, -1)
-        found.append(model(x)[0].flatten(1).cpu().numpy())
-        step(len(part))
-    features: FloatArray = np.concatenate(found).astype(np.float64)
-    return features
+    import torch
+
+    found = [np.zeros((0, FEATURES), np.float32)]
+    with torch.inference_mode():
+        for part in images.batches(_BATCH):
+            x = torch.from_numpy(np.array(part.pixels)).to(device).expand(-1, 3, -1, -1)
+            found.append(model(x)[0].flatten(1).cpu().numpy())
+            step(len(part))
+    return np.concatenate(found).astype(np.float64)
