@@ -11,7 +11,14 @@ from pydantic.fields import FieldInfo
 from ..audit.contract import check_scores
 from ..audit.errors import AccessError, BadInputError, InvalidError, SkippedError
 from ..audit.target import Access, Denoiser, Target
-from ..audit.types import AttackScores, CanaryScores, LinkageScores, MembershipScores, MemorizationScores
+from ..audit.types import (
+    AttackScores,
+    AttributeScores,
+    CanaryScores,
+    LinkageScores,
+    MembershipScores,
+    MemorizationScores,
+)
 from .audits import Audit, Subject
 from .conformance import UnmetError, require
 from .purity import Parts, require_inputs_kept, require_no_global_rng, require_repeatable
@@ -22,6 +29,8 @@ WANTED = {
     "nearest patients, numbered in the sorted order of candidates.patients; of each candidate image the 128 nearest "
     "others (own=candidates.patient), for a sibling slice is no neighbour",
     CanaryScores: "one finite float64 for each canary, whose names are different and sorted",
+    AttributeScores: "of each attribute a guess and a prior for every candidate, in the order given, in that field's "
+    "own values (a lesion's size: its class by edges)",
     LinkageScores: "one row per sample or stranger, one column per candidate, in the order given, without NaN; "
     "strangers are reference images, and power is at least one kind of PairScores of unseen reference patients",
 }

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audit.attributes import attribute_of
 from ..audit.errors import BadInputError, SkippedError
 from ..audit.record import Estimate
 from ..audit.stages import measure
 from ..audit.types import (
     AttackScores,
+    AttributeScores,
     CanaryScores,
     FloatArray,
     ImageSet,
@@ -109,6 +111,11 @@ def _pairs(
         return [("score", before.score[order], after.score)]
     if isinstance(before, CanaryScores) and isinstance(after, CanaryScores):
         return [("score", before.score, after.score)]
+    if isinstance(before, AttributeScores) and isinstance(after, AttributeScores):
+        return [
+            (a.attribute, *(codes.astype(np.float64) for codes in _coded(a.guess[order], b.guess)))
+            for a, b in zip(before.guesses, after.guesses, strict=True)
+        ]
     if isinstance(before, LinkageScores) and isinstance(after, LinkageScores):
         return [
             ("similarity", before.similarity[:, order], after.similarity),
@@ -123,6 +130,12 @@ def _pairs(
         among = _dense(a.candidates, p)[order][:, columns]
         found.append((f"space {a.space!r}: candidates", among, _dense(b.candidates, p)))
     return found
+
+
+def _coded(a: NDArray[np.generic], b: NDArray[np.generic]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Values as numbers, the same for the same."""
+    codes = np.unique(np.concatenate([a, b]), return_inverse=True)[1]
+    return codes[: len(a)], codes[len(a) :]
 
 
 def _dense(ranking: Ranking, patients: int) -> Floats:
@@ -210,6 +223,10 @@ def rewards_a_copy(subject: Subject) -> None:
         return
     chosen = np.arange(0, len(audit.truth.candidates), max(1, len(audit.truth.candidates) // 6))
     again = subject.scores(_with_copies(audit, chosen))
+    if isinstance(scores, AttributeScores):
+        assert isinstance(again, AttributeScores)
+        _rewards_told(scores, again, audit, chosen)
+        return
     owner = audit.truth.candidates.patient[chosen]
     rows = slice(-len(chosen), None)
     found: list[tuple[str, Floats, NDArray[np.bool_]]] = []
@@ -225,6 +242,20 @@ def rewards_a_copy(subject: Subject) -> None:
         nearest = np.where(own, distance, np.inf).min(axis=1)
         wrong = int((nearest > distance.min(axis=1) + SLACK * max(float(distance.std()), 1e-12)).sum())
         require(not wrong, f"{name}: {wrong} of {len(chosen)} exact copies are closer to another patient", fix)
+
+
+def _rewards_told(before: AttributeScores, after: AttributeScores, audit: Audit, chosen: NDArray[np.intp]) -> None:
+    """Who was copied with his attributes is guessed right at least as often as before."""
+    for first, second in zip(before.guesses, after.guesses, strict=True):
+        true = attribute_of(audit.truth.candidates, first.attribute, first.edges)
+        assert true is not None
+        was, now = (int((found.guess == true)[chosen].sum()) for found in (first, second))
+        require(
+            now >= was,
+            f"{first.attribute}: of {len(chosen)} candidates whose copies were released {now} were guessed right, "
+            f"{was} before",
+            "guess what the nearest released image says",
+        )
 
 
 def _rank(score: Floats, i: int) -> float:

@@ -89,9 +89,9 @@ def attack_checks(
     }
     if facts.family == "membership":
         checks["tells candidates apart"] = partial(tells_candidates_apart, subject)
-    else:
+    elif facts.family != "attribute":  # whose nearest image another one may take the place of
         checks["scores each sample on its own"] = partial(scores_each_sample_on_its_own, subject)
-    if facts.family != "memorization":
+    if facts.family not in {"memorization", "attribute"}:
         checks["only the order of its scores counts"] = partial(survives_monotone_transforms, subject)
     if facts.family == "canary":
         del checks["does not score a candidate lower for its copy"]  # it scores images of its own

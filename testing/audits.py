@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from ..audit.candidates import draw_candidates, write_candidates
+from ..audit.candidates import draw_candidates, without_attributes, write_candidates
 from ..audit.context import Auxiliary, Context
 from ..audit.contract import check_scores
 from ..audit.measured import Measured, Truth
@@ -27,6 +27,7 @@ HEADLINE = {
     "membership": "auc",
     "memorization": "copied_share",
     "reidentification": "linked_excess",
+    "attribute": "attribute_risk",
     "canary": "guesses_right",
 }
 """The estimate whose p-value says whether an attack of that family accuses the generator."""
@@ -190,7 +191,10 @@ class Subject:
             target = replace(audit.target, privacy=CLAIM) if self.facts.family == "canary" else audit.target
             trainer = Rememberer(audit.split, target, surroundings, audit.leak)
             auxiliary = Auxiliary(audit.split.reference, audit.split.public, surroundings, trainer=trainer)
-            found = self.attack(target, audit.truth.candidates, auxiliary, **self.options)
+            candidates = audit.truth.candidates
+            if self.facts.family == "attribute":
+                candidates = without_attributes(candidates)
+            found = self.attack(target, candidates, auxiliary, **self.options)
         return cast("AttackScores", found)
 
     def measured(self, audit: Audit) -> Measured:

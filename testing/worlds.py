@@ -26,6 +26,7 @@ class World:
         side: height and width in pixels.
         channels: of the images.
         noise: standard deviation of what differs between two images of one patient; pictures have 0.2.
+        visible: whether the lesion shows the label; else it is dark or bright by chance, and no image tells.
     """
 
     patients: int = 16
@@ -36,6 +37,7 @@ class World:
     side: int = 32
     channels: int = 1
     noise: float = 0.04
+    visible: bool = True
 
     def split(self, seed: int) -> Split:
         """A cohort of this world; another seed gives other patients."""
@@ -63,7 +65,8 @@ class World:
         lesion = np.hypot(y - middle[0], x - middle[1]) < radius
         if part == "public":
             lesion[:], label[:] = False, 0
-        contrast = rng.uniform(0.2, 0.3, patients) * (2 * label - 1)
+        contrast = rng.uniform(0.2, 0.3, patients)
+        contrast *= 2 * (label if self.visible else rng.integers(0, 2, patients)) - 1
         picture += (lesion * contrast[:, None, None])[:, None]
         seen = np.repeat(picture, self.images, axis=0)
         seen += self.noise * rng.standard_normal(seen.shape)

@@ -21,6 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 # Trainings of a few steps: what they can show is the contract, not the strength of an attack.
 ATTACKS = {
+    "attribute-inference": {"seeds": 12, "steps": 20, "world": World(visible=False)},
     "dp-canary": {"seeds": 8, "canaries": 40, "timesteps": 3, "noises": 1},
     "domias": {"seeds": 40},
     "gan-leaks": {"seeds": 40},
