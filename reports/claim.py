@@ -3,6 +3,7 @@
 import math
 from decimal import Decimal
 
+from ..audit.measure_canaries import judgement_in
 from ..audit.record import AuditRecord, Privacy
 from .criteria import counted
 from .wording import number
@@ -13,6 +14,11 @@ CLAIM = (
 )
 WEAK = 10.0  # above it a formal bound counts as weak to none (Ponomareva et al. 2023, arXiv 2303.00654)
 _COUNTLESS = 1e6  # a factor beyond this is no longer written out
+_JUDGED = {
+    "refuted": "The claim is refuted: training did not keep to what is stated here.",
+    "consistent": "Consistent with the claim, which the test could have refuted; no proof of it.",
+    "uninformative": "Uninformative: had training given every canary away, a claim this large would still have stood.",
+}
 
 
 def privacy_rows_of(privacy: Privacy) -> tuple[tuple[str, str], ...]:
@@ -38,6 +44,22 @@ def privacy_rows_of(privacy: Privacy) -> tuple[tuple[str, str], ...]:
         ("Clipping", clipping),
         ("Learnt from public images only", ", ".join(privacy.public) or "nothing"),
     )
+
+
+def audited_rows_of(record: AuditRecord) -> tuple[tuple[str, str], ...]:
+    """What a training with canaries showed of the claim, as title and words; nothing where none was made."""
+    rows = []
+    for finding in record.findings:
+        judgement = judgement_in(finding) if finding.family == "canary" and finding.status == "ok" else None
+        bound, ceiling = (finding.estimate(f"epsilon_{name}") for name in ("lower", "ceiling"))
+        if judgement and bound and ceiling:
+            words = (
+                f"epsilon is at least {number(bound.value or 0.0)}, with {record.spec.confidence:.0%} confidence "
+                f"({bound.n:,} guesses about canaries put in by coins; the most that so many can "
+                f"show is {number(ceiling.value or 0.0)}). {_JUDGED[judgement]}"
+            )
+            rows.append(("Audited lower bound", words))
+    return tuple(rows)
 
 
 def meaning_of(privacy: Privacy) -> str:

@@ -312,6 +312,37 @@ MEASURES = {
         "brightness: 0 is alike, 1 is apart.",
         reads="never",
     ),
+    "epsilon_lower": Measure(
+        "Audited lower bound on epsilon",
+        "number",
+        "The largest epsilon that a training with canaries refutes: images of no patient, put into it by coins, whose "
+        "coins an attack then guessed. With the stated confidence the true epsilon is larger. It is no estimate of it.",
+        "Guessing which made-up images were trained on shows that epsilon is at least {value}.",
+        none="Guessing which made-up images were trained on shows nothing of epsilon: guesses were no better than "
+        "chance{counts}.",
+        primary=True,
+        reads="never",
+    ),
+    "epsilon_claimed": Measure(
+        "Claimed epsilon",
+        "number",
+        "What the generator claims of the training with canaries. A lower bound above it refutes the claim.",
+        reads="never",
+    ),
+    "epsilon_ceiling": Measure(
+        "Most that canaries could show",
+        "number",
+        "The lower bound on epsilon, had every guess been right. A claim above it cannot be refuted with so few "
+        "canaries, whatever the training gives away.",
+        reads="never",
+    ),
+    "guesses_right": Measure(
+        "Canaries guessed",
+        "share",
+        "Of the canaries with the highest and the lowest scores: how many were rightly guessed to have been trained "
+        "on, or not to have been. A coin toss gives half. Differential privacy allows more than half.",
+        reads="never",
+    ),
     "dice": Measure(
         "Dice overlap",
         "score",
