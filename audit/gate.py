@@ -56,6 +56,7 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
     interval must lie beyond a limit that is itself far from the null (docs/decisions/0015).
     """
     rules = _fairness(findings)
+    rules.extend(_guard(f) for f in findings if f.kind == "check" and f.family == "guard")
     for family, words in CRITERIA.items():
         own = [f for f in findings if f.kind == "attack" and f.family == family]
         seeing = _seeing(own, family)
@@ -72,7 +73,7 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
 
 def _fairness(findings: tuple[Finding, ...]) -> list[Rule]:
     """One rule a check of the comparison: where one did not pass, nothing that rests on the comparison can."""
-    checks = [f for f in findings if f.kind == "check"]
+    checks = [f for f in findings if f.kind == "check" and f.family == "validity"]
     if not checks:
         return [Rule(name="validity", outcome="inconclusive", reason="whether the comparison is fair was not checked")]
     return [
@@ -81,6 +82,15 @@ def _fairness(findings: tuple[Finding, ...]) -> list[Rule]:
         else Rule(name=f"validity.{f.plugin}", outcome="inconclusive", reason=f"{WORDS[f.status]}: {f.reason}")
         for f in checks
     ]
+
+
+def _guard(finding: Finding) -> Rule:
+    """A guard's certificate that does not hold is a failure, whoever may have noticed what it let through."""
+    outcomes: dict[str, Outcome] = {"ok": "pass", "invalid": "fail"}
+    said = "; ".join(finding.notes) if finding.status == "ok" else finding.reason
+    return Rule(
+        name=f"{finding.family}.{finding.plugin}", outcome=outcomes.get(finding.status, "inconclusive"), reason=said
+    )
 
 
 def _seeing(findings: list[Finding], family: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from .errors import BadInputError
 from .exposure import load_exposures, strongest_attacks
 from .fairness import invalidated
 from .gate import judge
+from .measured import Truth
 from .outputs import RunFolder
 from .provenance import provenance
 from .record import AuditRecord, AuditSpec, Finding
@@ -24,7 +25,8 @@ from .registry import load
 from .spec import make_spec, resolve
 from .stages import FLAGGED, SCORES, NotMeasuredError, Stages, load_certificate, load_finding, load_truth
 from .store import Store, default_store
-from .types import FloatArray, ImageSet
+from .target import Target
+from .types import FloatArray, ImageSet, Split
 
 GALLERY = 24
 
@@ -76,14 +78,10 @@ def run(
         declaration, guarded = stages.stated(samples_key)
         keys: dict[str, object] = {"cohort": cohort_key, "samples": samples_key, "access": target.access.name}
 
-        work: list[tuple[str, str, Callable[[], Path]]] = [
-            ("attack", a.name, partial(stages.attack, a, target, split, keys, truth)) for a in resolved.attacks
-        ]
-        work += [("metric", m.name, partial(stages.metric, m, target, split, keys)) for m in resolved.metrics]
         findings: list[Finding] = []
         flagged = np.zeros(len(target.samples), dtype=bool)
         pointed: dict[str, dict[str, FloatArray]] = {}
-        for finding, done in _results(work, folder, progress):
+        for finding, done in _results(_work(stages, target, split, keys, truth), folder, progress):
             findings.append(finding)
             if done and (done / FLAGGED).is_file():
                 flagged |= np.load(done / FLAGGED, allow_pickle=False)
@@ -142,6 +140,18 @@ def _stages(spec: AuditSpec | dict[str, object], store: Path | str | None, progr
     stages = Stages(resolved, plugins, Store(Path(store) if store else default_store(), progress), progress)
     stages.check_options()
     return stages
+
+
+def _work(
+    stages: Stages, target: Target, split: Split, keys: dict[str, object], truth: Truth
+) -> list[tuple[str, str, Callable[[], Path]]]:
+    """What is to be found out about the release: whether its guard's certificate holds, attacks, metrics."""
+    proofs = [partial(stages.proof, target, split, keys)] if stages.spec.guard else []
+    return [
+        *(("proof of the", "certificate", proof) for proof in proofs),
+        *(("attack", a.name, partial(stages.attack, a, target, split, keys, truth)) for a in stages.spec.attacks),
+        *(("metric", m.name, partial(stages.metric, m, target, split, keys)) for m in stages.spec.metrics),
+    ]
 
 
 def _results(

@@ -15,6 +15,7 @@ from .candidates import load_candidates, without_attributes, write_candidates, w
 from .catalogue import PACKAGE
 from .certificate import DEPTHS, depth_of
 from .certify import certify_on_denoiser, certify_on_samples
+from .check_guard import FAMILY, NAME, check_guard
 from .confidential import confidential_csv
 from .context import Auxiliary, Context
 from .contract import check_scores
@@ -28,6 +29,7 @@ from .measure_linkage import measure_linkage
 from .measure_membership import measure_membership
 from .measure_memorization import measure_memorization
 from .measured import Measured, Truth
+from .persist import fingerprint
 from .provenance import code_hash, libraries
 from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
@@ -91,6 +93,30 @@ class Stages(Making):
             (folder / SCORES).read_text(encoding="utf-8"),
             "",
         )
+
+    def proof(self, target: Target, split: Split, keys: dict[str, object]) -> Path:
+        """The folder of the finding on a guard's certificate, every distance computed anew.
+
+        Raises:
+            NotMeasuredError: where there is nothing to store; it carries the finding.
+        """
+        asked, certificate = self.spec.guard, target.guarded
+        assert asked is not None
+        assert certificate is not None
+        plugin, inputs = self.plugin("guard", asked)
+
+        def compute(folder: Path) -> None:
+            started = time.perf_counter()
+            distances = self.proved(target.samples, split.members)
+            members = fingerprint("members", split.members).sha256
+            finding = check_guard(certificate, distances, members, time.perf_counter() - started)
+            write_text_whole(folder / FINDING, finding.model_dump_json(indent=1))
+
+        try:
+            return self._judged(plugin, "proof", inputs | keys, compute)
+        except NotMeasuredError as missing:
+            known = {"plugin": NAME, "kind": "check", "family": FAMILY, "access": "SAMPLES"}
+            raise NotMeasuredError(missing.finding.model_copy(update=known), missing.details) from missing
 
     def attack(self, asked: PluginSpec, target: Target, split: Split, keys: dict[str, object], truth: Truth) -> Path:
         """The folder of one attack's finding and confidential scores.

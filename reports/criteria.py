@@ -51,6 +51,7 @@ QUESTIONS = (
 TITLES = {question.family: question.title for question in QUESTIONS} | {
     "validity": "Fair comparison",
     "canary": "Claim of differential privacy",
+    "guard": "Guard",
 }
 
 

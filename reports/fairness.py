@@ -51,7 +51,7 @@ class Check:
 
 def checks_of(record: AuditRecord) -> tuple[Check, ...]:
     """Every check of the record."""
-    return tuple(_check(f) for f in record.findings if f.kind == "check")
+    return tuple(_check(f) for f in record.findings if f.kind == "check" and f.family == FAMILY)
 
 
 def fair_sentence(checks: tuple[Check, ...]) -> str:

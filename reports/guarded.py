@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..audit.record import AuditRecord, GuardCertificate, PluginSpec
+from ..audit.record import AuditRecord, Finding, GuardCertificate, PluginSpec
 from . import wording
 from .criteria import counted
 from .fairness import voided
@@ -40,7 +40,7 @@ def guarded_of(record: AuditRecord) -> Guarded | None:
         return None
     guard = record.spec.guard
     plugin = ("Guard", name_of_guard(guard) if guard else certificate.guard)
-    return Guarded((plugin, *_rows(certificate)), _cautions(certificate, record))
+    return Guarded((plugin, *_rows(certificate), *_proof(record)), _cautions(certificate, record))
 
 
 def name_of_guard(guard: PluginSpec) -> str:
@@ -65,6 +65,17 @@ def _rows(certificate: GuardCertificate) -> tuple[tuple[str, str], ...]:
         ("Compared with", f"{counted(certificate.members, 'image')} of training patients{mark}{others}"),
         ("Drawn", f"{drawn}: {certificate.released:,} released, {rejected}"),
     )
+
+
+def _proof(record: AuditRecord) -> tuple[tuple[str, str], ...]:
+    """What came out when this audit proved the certificate again; older audits did not."""
+    return tuple(("Proved again by this audit", _outcome(f)) for f in record.findings if f.family == "guard")
+
+
+def _outcome(finding: Finding) -> str:
+    if finding.status == "ok":
+        return f"Yes: {'; '.join(finding.notes)}"
+    return f"NO, it does not hold: {finding.reason}" if finding.status == "invalid" else f"Could not: {finding.reason}"
 
 
 def _cautions(certificate: GuardCertificate, record: AuditRecord) -> tuple[str, ...]:

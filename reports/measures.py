@@ -138,6 +138,19 @@ MEASURES = {
         "patients; accusing at random gives {null}.",
         primary=True,
     ),
+    "guard_closest": Measure(
+        "Smallest distance behind the guard",
+        "number",
+        "How close the closest released image comes to a training image, computed anew by this audit. The guard "
+        "promises that it is at least tau.",
+        reads="never",
+    ),
+    "guard_too_close": Measure(
+        "Closer than the guard allows",
+        "share",
+        "Share of released images that are closer to a training image than tau. One refutes the guard's certificate.",
+        reads="never",
+    ),
     "linked_excess": Measure(
         "Linked images",
         "share",

@@ -30,9 +30,9 @@ def print_record(record: AuditRecord, folder: Path) -> None:
     _print_power(record, console)
     for title, words in _stated(record):
         console.print(f"{title:<9}{escape(words)}", soft_wrap=True)
-    for finding in (f for f in record.findings if f.status != "ok" and f.kind != "check"):
+    for finding in (f for f in record.findings if f.status != "ok" and f.family != "validity"):
         console.print(f"  [yellow]{finding.status:<12}[/yellow] {escape(f'{finding.plugin}: {finding.reason}')}")
-    checked = any(f.kind == "check" for f in record.findings)
+    checked = any(f.kind == "check" and f.family == "validity" for f in record.findings)
     for rule in record.verdict.rules:
         if checked and rule.name.startswith("validity.") and rule.outcome == "pass":
             continue  # said above
@@ -45,7 +45,7 @@ def print_record(record: AuditRecord, folder: Path) -> None:
 
 def _print_checks(record: AuditRecord, console: Console) -> None:
     """One line a check: whether the comparison is fair comes before what it gave."""
-    checks = [f for f in record.findings if f.kind == "check"]
+    checks = [f for f in record.findings if f.kind == "check" and f.family == "validity"]
     console.print("is the comparison fair?" if checks else "is the comparison fair? no check was made", style="bold")
     for check in checks:
         passed = check.status == "ok"
@@ -59,7 +59,7 @@ def _findings(record: AuditRecord) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("finding", f"value [{record.spec.confidence:.0%} interval]", "null", "detects", "n"):
         table.add_column(title, justify="right" if title in {"null", "detects"} else "left", overflow="fold")
-    for finding in (f for f in record.findings if f.kind != "check"):
+    for finding in (f for f in record.findings if f.family != "validity"):
         table.add_section()
         state = "" if finding.status == "ok" else f"[yellow]{finding.status}[/yellow], see below"
         table.add_row(f"[bold]{escape(finding.plugin)}[/bold] [dim]{escape(finding.family)}[/dim]", state)

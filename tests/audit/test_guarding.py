@@ -182,3 +182,50 @@ def test_released_values_are_what_their_files_hold(guarded):
         assert gridded.pixels.dtype == np.float32
         np.testing.assert_array_equal(on_grid(gridded).pixels, gridded.pixels)
     assert (np.abs(_read(guarded / "samples" / "images" / "000000.png")) <= 1).all()
+
+
+def test_a_guarded_audit_proves_the_certificate_again(guarded):
+    record = load_record(guarded)
+    proof = record.finding("certificate")
+    assert (proof.kind, proof.family, proof.status) == ("check", "guard", "ok")
+    assert proof.estimate("guard_closest").value == pytest.approx(record.guard.closest, rel=1e-9)
+    assert proof.estimate("guard_too_close").value == 0
+    assert {r.name: r.outcome for r in record.verdict.rules}["guard.certificate"] == "pass"
+    report = (guarded / "report.html").read_text(encoding="utf-8")
+    assert "Proved again by this audit" in report
+    assert "Yes: the members are the" in report
+    assert record.finding("certificate") in record.findings
+
+
+def test_a_guard_that_lies_fails_the_audit(toy, monkeypatch):
+    """It certifies what it did not look at: all comes through."""
+    from privbench.guards.min_distance import MinDistance
+
+    monkeypatch.setattr(MinDistance, "_distances", lambda self, images, *args, **kwargs: np.full(len(images), 0.5))
+    record = toy(guard=GUARD)
+    proof = record.finding("certificate")
+    assert proof.status == "invalid"
+    assert proof.reason.startswith("12 of them are closer to a member than tau = 0.02, one at ")
+    assert proof.estimate("guard_too_close").value == pytest.approx(12 / 40)
+    (rule,) = (r for r in record.verdict.rules if r.name == "guard.certificate")
+    assert (rule.outcome, record.verdict.outcome) == ("fail", "fail")
+    assert not [r for r in record.verdict.rules if r.name.startswith("validity.certificate")]
+
+
+def test_a_proof_that_breaks_leaves_the_verdict_open(toy, monkeypatch):
+    from privbench.guards.min_distance import MinDistance
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(MinDistance, "prove", broken)
+    record = toy(guard=GUARD)
+    proof = record.finding("certificate")
+    assert (proof.kind, proof.family, proof.status, proof.reason) == (
+        "check",
+        "guard",
+        "error",
+        "RuntimeError: no memory",
+    )
+    (rule,) = (r for r in record.verdict.rules if r.name == "guard.certificate")
+    assert rule.outcome == "inconclusive"
