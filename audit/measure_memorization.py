@@ -30,6 +30,7 @@ __all__ = ["copies_under", "measure_memorization"]
 COMPANION_PERMUTATIONS = 199
 """Fewer than for the copied share, which decides: a companion's p-value is no smaller than 1/200."""
 COMPANIONS = (DCR, NNDR, RELATIVE, C_T, AUTHENTICITY)
+UNCELLED = "C_T (Meehan et al. 2020) was not measured: no space has a partition into cells"
 ALIKE = "all released images lie equally far from everybody in this space"
 
 
@@ -61,7 +62,7 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     Returns:
         ``copied_share``, ``exposed_patients``, ``exact_copies``, ``most_copies`` and ``release_size`` over all spaces
         (the first and third count for the verdict); ``copied_share``, ``dcr_share``, ``nndr``, ``relative_knn``,
-        ``c_t`` and ``authpct`` by space. What cannot be measured has no value and says why.
+        ``c_t`` (where a space has cells) and ``authpct`` by space. What cannot be measured has no value and says why.
     """
     member, strata = truth.of_patients(scores.spaces[0].patients)
     spaces = spaces_of(scores, truth)
@@ -77,7 +78,8 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
         estimates += _silent(space)
     plots += [_distances(space.under(member)) for space in spaces]
     order = sorted(range(len(estimates)), key=lambda i: estimates[i].group != "")
-    return Measured(tuple(estimates[i] for i in order), tuple(plots), scores.notes, flagged=flagged)
+    notes = scores.notes if any(space.cells is not None for space in scores.spaces) else (*scores.notes, UNCELLED)
+    return Measured(tuple(estimates[i] for i in order), tuple(plots), notes, flagged=flagged)
 
 
 def _over_all(
@@ -97,7 +99,11 @@ def _over_all(
     ]
     for k, (space, hits) in enumerate(zip(divisions, by_space, strict=True)):
         estimates.append(copied_share(hits, null.surplus[:, k], space.space.name, confidence))
-        estimates += [one.measure(space, null.companions[:, c, k], context) for c, one in enumerate(COMPANIONS)]
+        estimates += [
+            one.measure(space, null.companions[:, c, k], context)
+            for c, one in enumerate(COMPANIONS)
+            if one is not C_T or space.space.cells is not None
+        ]
     return estimates, [tail_plot(copies, member), release_plot(curve)], combined.member
 
 
@@ -138,7 +144,8 @@ def _nothing(images: int) -> list[Estimate]:
 def _silent(space: SpaceDistances) -> list[Estimate]:
     images = len(space.samples)
     share = unmeasured("copied_share", "higher", space.space, images, ALIKE)
-    return [share, *(unmeasured(one.name, one.worse, space.space, images, ALIKE) for one in COMPANIONS)]
+    asked = [one for one in COMPANIONS if one is not C_T or space.cells is not None]
+    return [share, *(unmeasured(one.name, one.worse, space.space, images, ALIKE) for one in asked)]
 
 
 def _distances(division: Division) -> Plot:

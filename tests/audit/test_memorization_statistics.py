@@ -192,7 +192,8 @@ def few(per_side, *, cells=True, constant=False):
     if constant:
         names = world.truth.candidates.patient
         to, among = np.ones_like(world.to), np.ones_like(world.among)
-        space = SpaceDistances("pixels", space.patients, Ranking.of(to, names), Ranking.of(among, names, names))
+        rankings = Ranking.of(to, names), Ranking.of(among, names, names)
+        space = SpaceDistances("pixels", space.patients, *rankings, space.cells)
     if not cells:
         space = SpaceDistances(space.space, space.patients, space.samples, space.candidates)
     return measure.measure_memorization(MemorizationScores((space,)), world.truth, context())
@@ -210,11 +211,19 @@ def test_with_too_few_patients_a_statistic_says_so_and_the_others_stand():
     assert named(alone, "copied_share", "").value is not None
 
 
-def test_a_space_without_cells_has_no_c_t():
+def test_a_space_without_cells_has_no_c_t_and_where_none_has_any_that_is_said():
     found = few(10, cells=False)
-    assert named(found, "c_t").value is None
-    assert "no partition" in named(found, "c_t").note
+    assert "c_t" not in {e.name for e in found.estimates}
+    assert any("C_T" in note for note in found.notes)
     assert named(found, "authpct").value is not None
+    assert not any("C_T" in note for note in few(10).notes)
+
+
+def test_without_enough_released_images_in_any_cell_c_t_says_so():
+    world = build(5, released=24, leak=0.3)
+    found = measure.measure_memorization(world.scores, world.truth, context())
+    assert named(found, "c_t").value is None
+    assert "more than 20 released images" in named(found, "c_t").note
 
 
 def test_equal_distances_are_no_share_of_copies():
