@@ -103,10 +103,22 @@ def _best(similarity: Pixels, code: Index, most: int) -> Index:
     rows = max(1, BLOCK // max(1, similarity.shape[1]))
     for start in range(0, len(similarity), rows):
         block = similarity[start : start + rows]
-        order = np.argsort(-block, axis=1, kind="stable")[:, :most]
+        order = _first(block, most)
         there = np.isfinite(np.take_along_axis(block, order, axis=1))
         ranked[start : start + rows] = np.where(there, code[order], -1)
     return ranked
+
+
+def _first(scores: Pixels, most: int) -> Index:
+    """Columns of the ``most`` largest scores of each row, largest first; equal ones keep their order."""
+    if not 0 < most < scores.shape[1]:
+        return np.argsort(-scores, axis=1, kind="stable")[:, :most]
+    chosen = np.sort(np.argpartition(-scores, most - 1, axis=1)[:, :most], axis=1)
+    found = np.take_along_axis(scores, chosen, axis=1)
+    order = np.take_along_axis(chosen, np.argsort(-found, axis=1, kind="stable"), axis=1)
+    tied = np.flatnonzero((scores >= found.min(axis=1, keepdims=True)).sum(axis=1) > most)
+    order[tied] = np.argsort(-scores[tied], axis=1, kind="stable")[:, :most]
+    return order
 
 
 def _span(counts: Index) -> str:
