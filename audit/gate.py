@@ -10,7 +10,11 @@ CRITERIA = {
     "memorization": "singling out",
     "membership": "inference of membership",
     "reidentification": "linkability",
+    "attribute": "inference of attributes",
 }
+OPTIONAL = {"attribute"}
+"""Families that a pass does not ask for: where nothing could be asked or measured the verdict says nothing of them, and
+the report says so."""
 
 WORDS = {"invalid": "failed", "skipped": "could not be asked", "error": "broke"}
 
@@ -40,6 +44,9 @@ LIMITS = {
     "reidentification": (
         Limit("linked_excess", 0.05, 0.0, "at most 5% of released images may match a member beyond chance matches"),
     ),
+    "attribute": (
+        Limit("attribute_risk", 0.15, 0.0, "of what an attacker would guess wrong, the release may tell at most 15%"),
+    ),
 }
 
 
@@ -62,7 +69,7 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
         seeing = _seeing(own, family)
         for finding in own:
             rules.extend(_rules_of(finding, family, seeing))
-        if all(f.status == "skipped" for f in own):
+        if family not in OPTIONAL and all(f.status == "skipped" for f in own):
             why = "; ".join(f"{f.plugin}: {f.reason}" for f in own) or f"no {family} attack was asked for"
             rules.append(Rule(name=family, outcome="inconclusive", reason=f"{words} was not tested ({why})"))
     rules.extend(rule for f in findings if f.kind == "attack" and f.family == "canary" for rule in _claim(f))
@@ -111,7 +118,12 @@ def _rules_of(finding: Finding, family: str, seeing: dict[str, str]) -> list[Rul
         rule = Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
         return [rule, *(r for r in _exact(finding, name) if r.outcome == "fail")]
     peer = seeing.get(finding.access, "")
-    rules = [_apply(limit, finding.estimate(limit.estimate), name, finding, peer) for limit in LIMITS[family]]
+    found = [(limit, finding.estimate(limit.estimate)) for limit in LIMITS[family]]
+    rules = [
+        _apply(limit, estimate, name, finding, peer)
+        for limit, estimate in found
+        if family not in OPTIONAL or estimate is None or estimate.value is not None
+    ]
     return [*rules, *_exact(finding, name)]
 
 

@@ -7,7 +7,12 @@ from .fairness import checks_of, title_of_check, voided
 from .power import brief_of, listed, planted_in
 from .wording import title_of
 
-_ATTACKS = {"memorization": "nearest", "reidentification": "siamese", "membership": "gan-leaks"}
+_ATTACKS = {
+    "memorization": "nearest",
+    "reidentification": "siamese",
+    "membership": "gan-leaks",
+    "attribute": "attribute-inference",
+}
 _DECIDE = (
     "Compare what was not tested with what the recipients could do, then decide and sign. "
     "The audit informs that decision and does not replace it."
@@ -25,6 +30,7 @@ _FILES = {
     "memorization": "names the nearest training patient of every released image",
     "reidentification": "names the best match of every released image",
     "membership": "holds the score of every patient",
+    "attribute": "holds what was guessed of every patient",
 }
 
 

@@ -1,8 +1,9 @@
 """The three criteria of Working Party opinion 216 as a reader meets them, and the verdict in one sentence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..audit.gate import OPTIONAL
 from ..audit.record import AuditRecord, Estimate, Finding, Rule
 from .fairness import voided
 from .measures import measure_of
@@ -14,13 +15,14 @@ OUTCOMES: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a criterion asks, how it is tested, and how a leak is said."""
+    """What a criterion, or a part of one, asks, how it is tested, and how a leak is said."""
 
     family: str
     title: str
     asks: str
     tells: str
     leaks: str
+    part: str = ""
 
 
 QUESTIONS = (
@@ -44,6 +46,16 @@ QUESTIONS = (
         "Can an outsider work out that a particular patient's images were used for training?",
         "Tested by attacks that rank patients by how much the generator seems to know about them.",
         "An outsider can tell who was in the training data beyond the limit set for this audit.",
+        "membership",
+    ),
+    Question(
+        "attribute",
+        "Inference",
+        "Could somebody learn from the release what a particular patient suffers from, or where he or she was treated?",
+        "Tested by guessing hidden attributes (diagnosis, centre, size of the lesion) of training patients from the "
+        "released images that resemble them, and of patients whom the generator never met.",
+        "The release tells attributes of training patients beyond the limit set for this audit.",
+        "attributes",
     ),
 )
 
@@ -72,6 +84,8 @@ class Criterion:
         rules: the verdict rules of this family.
         reaches: for each attack that gave a result, the smallest leaks it would have found.
         failures: rules that failed although no finding of this family is valid.
+        part: which part of the criterion this is, or "".
+        parts: what the criterion is divided into; then the fields from ``measured`` on are those of all parts.
     """
 
     family: str
@@ -86,6 +100,13 @@ class Criterion:
     rules: tuple[Rule, ...]
     reaches: tuple[tuple[str, str], ...]
     failures: tuple[Rule, ...]
+    part: str = ""
+    parts: "tuple[Criterion, ...]" = ()
+
+    @property
+    def name(self) -> str:
+        """``Singling out``, or ``Inference of attributes``."""
+        return f"{self.title} of {self.part}" if self.part else self.title
 
     @property
     def gaps(self) -> dict[tuple[str, str], list[Estimate]]:
@@ -107,7 +128,32 @@ def outcome_of(rules: tuple[Rule, ...]) -> Outcome:
 
 def criteria_of(record: AuditRecord) -> tuple[Criterion, ...]:
     """All three criteria, whether tested or not."""
-    return tuple(_criterion(record, question) for question in QUESTIONS)
+    titles = dict.fromkeys(question.title for question in QUESTIONS)
+    parts = [_criterion(record, question) for question in QUESTIONS]
+    return tuple(_joined(tuple(part for part in parts if part.title == title)) for title in titles)
+
+
+def _joined(parts: tuple[Criterion, ...]) -> Criterion:
+    """A criterion of several parts: it fails if one fails, and passes if the first does and no other is open."""
+    first, *rest = parts
+    if not rest:
+        return first
+    rules = tuple(rule for part in parts for rule in part.rules)
+    decisive = next((p for p in parts if p.outcome == "fail"), None)
+    decisive = decisive or next((p for p in parts if p.outcome != "pass" and (p is first or p.rules)), first)
+    return replace(
+        first,
+        outcome=decisive.outcome,
+        badge=decisive.badge,
+        headline=decisive.headline,
+        measured=tuple(pair for part in parts for pair in part.measured),
+        missing=tuple(finding for part in parts for finding in part.missing),
+        rules=rules,
+        reaches=tuple(reach for part in parts for reach in part.reaches),
+        failures=tuple(rule for part in parts for rule in part.failures),
+        part="",
+        parts=parts,
+    )
 
 
 def _criterion(record: AuditRecord, question: Question) -> Criterion:
@@ -120,6 +166,9 @@ def _criterion(record: AuditRecord, question: Question) -> Criterion:
     elif outcome == "pass":
         badge = "No leak above the limit"
         headline = "These tests found no leak above the limit set for this audit."
+    elif question.family in OPTIONAL and not rules:
+        badge = "Not tested"
+        headline = "This audit says nothing about this risk. That is not a pass: the verdict rests on the other tests."
     elif any(estimate.value is not None for _, estimate in measured):
         badge = "Not decided"
         headline = "Something was measured, but not enough to say whether the limit is kept. This is not a pass."
@@ -145,6 +194,7 @@ def _criterion(record: AuditRecord, question: Question) -> Criterion:
         rules=rules,
         reaches=tuple((f.plugin, reach_of(f)) for f in own if f.status == "ok"),
         failures=() if measured else tuple(r for r in rules if r.outcome == "fail"),
+        part=question.part,
     )
 
 
@@ -186,8 +236,8 @@ def verdict_sentence(record: AuditRecord) -> str:
 
 def _criteria_of(rules: tuple[Rule, ...], outcome: Outcome) -> str:
     """``singling out and linkability``: the criteria whose rules came out so."""
-    families = dict.fromkeys(r.name.partition(".")[0] for r in rules if r.outcome == outcome)
-    return listed([TITLES.get(family, family).lower() for family in families])
+    families = [r.name.partition(".")[0] for r in rules if r.outcome == outcome]
+    return listed(list(dict.fromkeys(TITLES.get(family, family).lower() for family in families)))
 
 
 def counted(n: int, noun: str) -> str:

@@ -48,7 +48,11 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
         "reading",
         "would have been noticed",
     )
-    lines += ["## Main numbers", "", *_table(heads, [row for c in criteria_of(record) for row in _rows(c)])]
+    lines += [
+        "## Main numbers",
+        "",
+        *_table(heads, [row for c in criteria_of(record) for part in c.parts or (c,) for row in _rows(part)]),
+    ]
     lines += ["## Smallest leak that would have been found", "", *_power(record), ""]
     lines += [*_strongest(record), *_stated(record), *_guarded(record)]
     utility = [_utility(f) for f in record.findings if f.kind == "metric"]
@@ -66,7 +70,7 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
 def _rows(criterion: Criterion) -> list[tuple[str, ...]]:
     measured = [
         (
-            criterion.title,
+            criterion.name,
             f"{wording.title_of(e.name)} ({f.plugin})",
             wording.value_of(e),
             wording.interval_of(e),
@@ -80,7 +84,7 @@ def _rows(criterion: Criterion) -> list[tuple[str, ...]]:
     ]
     gaps = [
         (
-            criterion.title,
+            criterion.name,
             f"{', '.join(wording.title_of(e.name) for e in estimates)} ({plugin})",
             note,
             "",
@@ -91,7 +95,7 @@ def _rows(criterion: Criterion) -> list[tuple[str, ...]]:
         )
         for (plugin, note), estimates in criterion.gaps.items()
     ]
-    missing = [(criterion.title, f.plugin, f"{f.status}. {f.reason}", "", "", "", "", "") for f in criterion.missing]
+    missing = [(criterion.name, f.plugin, f"{f.status}. {f.reason}", "", "", "", "", "") for f in criterion.missing]
     return [*measured, *gaps, *missing]
 
 

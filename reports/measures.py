@@ -138,6 +138,28 @@ MEASURES = {
         "patients; accusing at random gives {null}.",
         primary=True,
     ),
+    "attribute_risk": Measure(
+        "Attributes told",
+        "share",
+        "Of the training patients about whom an attacker would otherwise guess wrong, the share that the release gives "
+        "away: (right of training patients - right of holdout patients) / (1 - right of holdout patients), where each "
+        "patient's success is adjusted for the guess without the release. What is true of everybody does not count: it "
+        "helps with holdout patients as well. Overall it is the largest of the attributes that are judged, with bounds "
+        "corrected for their number. What is guessed right of more than 80% of holdout patients is hardly hidden, and "
+        "shown only.",
+        "Of the training patients about whom somebody would otherwise guess wrong, the release gives away an attribute "
+        "(diagnosis, centre, size of the lesion) of {value}.",
+        none="The release helps to guess attributes (diagnosis, centre, size of the lesion) of training patients no "
+        "more than of holdout patients, whom the generator never met{counts}.",
+        primary=True,
+    ),
+    "attribute_success": Measure(
+        "Attributes guessed right",
+        "share",
+        "Share of patients of whom the attribute is guessed right: with the release, of training and of holdout "
+        "patients, and of all without it.",
+        reads="never",
+    ),
     "guard_closest": Measure(
         "Smallest distance behind the guard",
         "number",
@@ -452,6 +474,7 @@ GROUPS = {
     "foreground": "lesion alone",
     "center": "centre",
     "label": "class",
+    "mask": "lesion size",
 }
 
 

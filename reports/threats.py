@@ -1,6 +1,6 @@
 """What was tested and, above all, what was not: threats without an attack, kinds of leak that no attack notices."""
 
-from ..audit.gate import LIMITS
+from ..audit.gate import LIMITS, OPTIONAL
 from ..audit.record import AuditRecord, Finding
 from .criteria import QUESTIONS
 from .fairness import voided
@@ -9,7 +9,7 @@ from .wording import share
 
 # What no built-in attack covers unless one of the named plugins ran.
 _THREATS = (
-    ("Inferring attributes of a patient (a diagnosis, say) beyond membership.", {"attribute"}),
+    ("Inferring attributes of a patient (a diagnosis, say) beyond membership.", {"attribute-inference"}),
     ("Membership inference with shadow models (LiRA, RMIA, gradient-based).", {"lira", "rmia", "gsa"}),
     ("Extracting training images by directed querying or from the weights.", {"extraction"}),
     ("Several releases, or a retrained generator, from the same patients taken together.", {"releases"}),
@@ -29,10 +29,12 @@ def untested_threats(record: AuditRecord) -> tuple[str, ...]:
     Attacks without a result, kinds of leak that would have been missed, access not granted, and what no attack covers.
     """
     attacks = [f for f in record.findings if f.kind == "attack"]
-    done = {f.plugin for f in attacks if f.status == "ok"}
+    done = {f.plugin for f in attacks if f.status == "ok" and not _all_gaps(f)}
     lines = [f"{f.plugin} ({f.summary.rstrip('.')}): {_why(f)}" for f in attacks if f.status != "ok"]
     asked = {f.family for f in attacks}
-    lines += [f"{q.title}: no attack of this kind was asked for." for q in QUESTIONS if q.family not in asked]
+    lines += [
+        f"{q.title}: no attack of this kind was asked for." for q in QUESTIONS if q.family not in {*asked, *OPTIONAL}
+    ]
     lines += _blind_spots(tuple(f for f in tested_threats(record) if f.family != "canary"))
     if record.access.lower() == "samples":
         lines.append("An attacker who can query the model or holds its weights: only the released images were granted.")
@@ -40,6 +42,11 @@ def untested_threats(record: AuditRecord) -> tuple[str, ...]:
         lines.append("An attacker who holds the model's weights: images and queries of the model were granted.")
     lines += [words for words, plugins in _THREATS if not plugins & done]
     return tuple(lines)
+
+
+def _all_gaps(finding: Finding) -> bool:
+    """Whether an attack that a verdict can do without measured nothing that it rests on."""
+    return finding.family in OPTIONAL and all(e.group or e.value is None for e in finding.estimates)
 
 
 def _why(finding: Finding) -> str:
