@@ -57,12 +57,12 @@ def thawed(module: nn.Module) -> Iterator[list[Tensor]]:
     weights = [w for w in module.parameters() if w.is_floating_point()]
     frozen = [w for w in weights if not w.requires_grad]
     for weight in frozen:
-        weight.requires_grad_(requires_grad=True)
+        weight.requires_grad = True
     try:
         yield list(weights)
     finally:
         for weight in frozen:
-            weight.requires_grad_(requires_grad=False)
+            weight.requires_grad = False
 
 
 def _norms(passes: Passes, part: Part, i: int, weights: list[Tensor], timesteps: int, noises: int) -> FloatArray:
@@ -71,7 +71,7 @@ def _norms(passes: Passes, part: Part, i: int, weights: list[Tensor], timesteps:
     levels = passes.spread(timesteps)
     eps = torch.cat([passes.noise(t, noises, x_0) for t in levels])
     at = torch.tensor(levels, device=x_0.device).repeat_interleave(noises)
-    x_t = torch.cat([passes.noised(x_0, own, t) for t, own in zip(levels, eps.split(noises), strict=True)])
+    x_t = torch.cat([passes.noised(x_0, own, t) for t, own in zip(levels, torch.split(eps, noises), strict=True)])
     condition = tuple(c[i : i + 1].expand(len(at), *c.shape[1:]) for c in part.queries.condition)
     with torch.enable_grad():
         loss = (passes.denoiser.predict_noise(x_t, at, condition) - eps).square().mean()

@@ -17,6 +17,7 @@ from PIL import Image
 from .errors import BadInputError
 from .persist import load_images, save_images
 from .record import AuditRecord, AuditSpec, GuardCertificate, Model
+from .spec import make_spec, read_toml
 from .store import Store, unwritable
 from .types import ImageSet, Pixels
 from .whole import write_text_whole, write_whole
@@ -170,6 +171,23 @@ def load_record(path: Path) -> AuditRecord:
         return AuditRecord.model_validate_json(text)
     except ValueError as error:
         raise BadInputError(f"'{file}' is not a record of privbench: {str(error).splitlines()[0]}") from None
+
+
+def load_spec(path: Path) -> AuditSpec:
+    """The spec of a run folder, finished or not, or of a TOML file.
+
+    Raises:
+        BadInputError: if there is none, or if it is not one.
+    """
+    if not path.is_dir():
+        return make_spec(read_toml(path))
+    file = path / SPEC
+    try:
+        return AuditSpec.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise BadInputError(f"'{path}' holds no {SPEC}\ngive a folder that privbench run has written") from None
+    except ValueError as error:
+        raise BadInputError(f"'{file}' is not a spec of privbench: {str(error).splitlines()[0]}") from None
 
 
 def load_gallery(path: Path) -> ImageSet | None:

@@ -69,14 +69,13 @@ def shadow_half(reference: ImageSet, index: int, seed: int) -> NDArray[np.bool_]
     return np.isin(reference.patient, names[order[index % 2 :: 2]])
 
 
-def train_shadow(making: Making, split: Split, index: int, *, wait: bool) -> Progressed:
-    """Train shadow model ``index`` of an audit, for its attacks to find.
+def train_shadow(making: Making, split: Split, index: int) -> Progressed:
+    """Train shadow model ``index`` of an audit, for its attacks to find; one under way is left to whoever is at it.
 
     Args:
         making: the audit; its generator need not be trained yet.
         split: of the audit.
         index: from 0.
-        wait: for another process that is training it; else leave it to that one.
 
     Returns:
         How far it was before.
@@ -86,7 +85,7 @@ def train_shadow(making: Making, split: Split, index: int, *, wait: bool) -> Pro
     """
     images = split.reference.take(shadow_half(split.reference, index, making.spec.seed))
     before = making.training_again(_data(split, images))
-    if before == "open" or (wait and before == "underway"):
+    if before == "open":
         _trained_on(images, making, split, f"shadow model {index + 1}")
     return before
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .certificate import certified
 from .context import Progress, Silent
 from .contract import check_needs
-from .errors import BadInputError
+from .errors import BadInputError, SkippedError
 from .exposure import load_exposures, strongest_attacks
 from .fairness import invalidated
 from .gate import judge
@@ -22,10 +22,11 @@ from .outputs import RunFolder
 from .provenance import provenance
 from .record import AuditRecord, AuditSpec, Finding
 from .registry import load
+from .retraining import train_shadow
 from .spec import make_spec, resolve
 from .stages import FLAGGED, SCORES, NotMeasuredError, Stages, load_certificate, load_finding, load_truth
-from .store import Store, default_store
-from .target import Target
+from .store import Progressed, Store, default_store
+from .target import Access, Target
 from .types import FloatArray, ImageSet, Split
 
 GALLERY = 24
@@ -131,6 +132,42 @@ def assist(spec: AuditSpec, *, store: Path | str | None = None) -> None:
     split, _, cohort_key = stages.cohort()
     check_needs(split, list(stages.plugins.values()))
     stages.train_along(split, cohort_key)
+
+
+def train_shadows(
+    spec: AuditSpec, indices: list[int] | None, *, store: Path | str | None = None, progress: Progress | None = None
+) -> Iterator[tuple[int, Progressed]]:
+    """Train shadow models of an audit, for a ``run`` of the same spec to find in the same store.
+
+    Args:
+        spec: of the audit.
+        indices: which, from 0; None: as many as the attack that asks for most.
+        store: as for ``run``.
+        progress: as for ``run``.
+
+    Yields:
+        Each index, and how far its model was before; one that another process is training is left to it.
+
+    Raises:
+        BadInputError: as ``run``; if none are asked for.
+        SkippedError: if the generator cannot be trained again.
+    """
+    stages = _stages(spec, store, progress or Silent())
+    if indices is None:
+        asked = [attack.options.get("shadows") for attack in stages.spec.attacks]
+        indices = list(range(max((n for n in asked if isinstance(n, int)), default=0)))
+    if not indices:
+        raise BadInputError(
+            "no attack of this audit asks for shadow models\n"
+            "give attacks the option shadows, or say which to train with --index"
+        )
+    generator = stages.plugins["generator", stages.spec.generator.name]
+    if generator.facts.access < Access.DENOISER:
+        raise SkippedError(f"{generator.label} grants SAMPLES only, and attacks with shadow models need its denoiser")
+    split, _, _ = stages.cohort()
+    check_needs(split, [generator])
+    for index in indices:
+        yield index, train_shadow(stages, split, index)
 
 
 def _stages(spec: AuditSpec | dict[str, object], store: Path | str | None, progress: Progress) -> Stages:

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import certify, doctor, list_, report, run, show, verify_guard
+from . import certify, doctor, list_, report, run, shadow, show, verify_guard
 
 app = typer.Typer(
     name="privbench",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("certify")(certify.certify)
+app.command("shadow")(shadow.shadow)
 app.command("verify-guard")(verify_guard.verify_guard)
 app.command("list")(list_.list_plugins)
 app.command("show")(show.show)

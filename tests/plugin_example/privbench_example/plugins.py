@@ -80,6 +80,35 @@ class Few(Mixture):
         return pb.Declaration(notes=(f"{len(samples)} images of {len(data.members.patients)} patients",))
 
 
+@pb.generator(access=pb.Access.WEIGHTS)
+class Rote:
+    """Learns its members by heart, in no time, and grants its weights."""
+
+    def __init__(self, *, least: Annotated[int, Field(ge=1, description="fewest patients it trains on")] = 2) -> None:
+        self.least = least
+
+    def fit(self, data, context):
+        patients = len(data.members.patients)
+        if patients < self.least:
+            raise pb.BadInputError(f"generator 'example-rote': {patients} patients\ngive it {self.least}")
+        np.save(context.folder / "known.npy", data.members.pixels)
+
+    def overfit(self, data, model, context):
+        self.fit(data, context)
+
+    def sample(self, n, data, model, context):
+        known = np.load(model / "known.npy")
+        pixels = known[np.arange(n or len(known)) % len(known)]
+        noisy = pixels + context.rng("noise").normal(0, 0.1, pixels.shape)
+        return pb.ImageSet(noisy.clip(0, 1).astype(np.float32), np.array([f"synthetic-{i}" for i in range(len(noisy))]))
+
+    def denoiser(self, data, model, context):
+        from privbench.testing import Memorizer
+
+        known = np.load(model / "known.npy")
+        return Memorizer(pb.ImageSet(known, np.array([f"known-{i}" for i in range(len(known))])))
+
+
 @pb.guard()
 class Dark:
     """Withholds bright images."""
