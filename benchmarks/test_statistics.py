@@ -71,4 +71,4 @@ def test_memorization_of_480_samples_among_264_patients_in_5_spaces(benchmark):
     spaces = ("pixels", "patch-max", "moved", "foreground", "embedding")
     scores = MemorizationScores(tuple(distances(space, owner, names, rng) for space in spaces))
     found = benchmark.pedantic(measure_memorization, (scores, truth, Context()), rounds=3, warmup_rounds=1)
-    assert len({e.group for e in found.estimates}) == len(spaces) + 1
+    assert {e.group for e in found.estimates if e.name == "authpct"} == set(spaces)
