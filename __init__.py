@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .audit.runner import run
     from .audit.target import Access, Denoiser, Queries, Target
     from .audit.types import (
+        GalleryScores,
         ImageSet,
         LinkageScores,
         MembershipScores,
@@ -59,6 +60,7 @@ _HOME = {
     "audit.runner": ("run",),
     "audit.target": ("Access", "Denoiser", "Queries", "Target"),
     "audit.types": (
+        "GalleryScores",
         "ImageSet",
         "LinkageScores",
         "MembershipScores",
@@ -84,6 +86,7 @@ __all__ = [
     "Denoiser",
     "Estimate",
     "Finding",
+    "GalleryScores",
     "GuardCertificate",
     "ImageSet",
     "InvalidError",

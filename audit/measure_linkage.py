@@ -36,19 +36,20 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
         each verifier), ``linked_patients`` (also by several images), and ``map@r``, ``r_precision``, ``precision@1``
         with their lifts over chance.
     """
-    power = [verifier_auc(pairs, context) for pairs in scores.power if pairs.strength == 1]
-    decisive = power[0]
+    first, *others = scores.power
+    decisive = verifier_auc(first, context)
+    power = [decisive, *(verifier_auc(pairs, context) for pairs in others if pairs.strength == 1)]
     assert decisive.value is not None
-    if scores.power[0].alteration:
+    if first.alteration:
         power.insert(0, no_real_pairs(ONE_IMAGE))
     if decisive.value < POWER_AUC:
-        what = f"altered copies ({decisive.group})" if scores.power[0].alteration else f"real pairs ({decisive.group})"
+        what = f"altered copies ({decisive.group})" if first.alteration else f"real pairs ({decisive.group})"
         reason = f"the verifier's AUC on {what} is {decisive.value:.2f}, below {POWER_AUC}"
         return Measured(tuple(power), (), scores.notes, invalid=f"{reason}: it could not have found a linkage")
 
     linkage = Linkage.of(scores, truth)
     recall = [verifier_recall(pairs, linkage.threshold, context) for pairs in scores.power]
-    documented = [e for e, pairs in zip(recall, scores.power, strict=True) if pairs.strength >= 1]
+    documented = [e for e, pairs in zip(recall, scores.power, strict=True) if pairs.strength >= 1] or recall
     power += recall
     if max(e.low or 0.0 for e in documented) <= FALSE_IDENTIFICATION_RATE:
         reason = "at the threshold for linkage the verifier recognises hardly a real pair or altered copy"
@@ -126,10 +127,10 @@ def _patients(linkage: Linkage, member: NDArray[np.bool_], context: Context) -> 
     found = []
     for least in TAIL:
         exposed, control = (int((side >= least).sum()) for side in (ours, theirs))
-        estimate = patient_excess("linked_patients", exposed, control, member, context.confidence, what)
-        note = f"{estimate.note}; {int(ours.max(initial=0))} images at most for one member"
         group = "" if least == 1 else f"by {least} images or more"
-        found.append(estimate.model_copy(update={"group": group, "note": note if least == 1 else estimate.note}))
+        found.append(patient_excess("linked_patients", exposed, control, member, context.confidence, what, group=group))
+    most = f"{found[0].note}; {int(ours.max(initial=0))} images at most for one member"
+    found[0] = found[0].model_copy(update={"note": most})
     return found
 
 
