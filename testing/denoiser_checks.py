@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..audit.target import Denoiser
+from ..audit.target import Access, Denoiser, Target
 from ..audit.types import ImageSet
 from .conformance import require
 from .purity import global_seed, global_states
@@ -78,5 +78,53 @@ def keeps_no_gradient(denoiser: Denoiser, images: ImageSet) -> None:
     require(
         not found.requires_grad and not queries.latents.requires_grad,
         "predictions or latents carry a gradient",
-        "decorate with torch.no_grad(), and freeze the weights",
+        "decorate with torch.no_grad(), or freeze the weights with requires_grad_(False) where they are open",
     )
+
+
+def can_be_told_nothing(denoiser: Denoiser, images: ImageSet) -> None:
+    """Where it has an unconditional form: a condition of the same shape, which is the same told twice, and noise."""
+    import torch
+
+    nothing = getattr(denoiser, "unconditional", None)
+    if nothing is None:
+        return
+    queries = denoiser.prepare(images)
+    kept = tuple(part.clone() for part in queries.condition)
+    free = nothing(queries.condition)
+    fix = "give one tensor for each of the condition's, of its shape and type, that tells nothing of the image"
+    alike = [(a.shape, a.dtype) for a in free] == [(b.shape, b.dtype) for b in kept]
+    require(alike, "unconditional gave tensors of other shapes or types than the condition's", fix)
+    require(
+        all(a.equal(b) for a, b in zip(kept, queries.condition, strict=True)), "unconditional changed its input", fix
+    )
+    again = nothing(free)
+    require(all(a.equal(b) for a, b in zip(free, again, strict=True)), "unconditional of itself is something else", fix)
+    at = torch.zeros(len(images), dtype=torch.long)
+    found = denoiser.predict_noise(queries.latents, at, free)
+    require(
+        bool(found.isfinite().all()), "told nothing, it predicted what is not finite", "train with a null condition"
+    )
+
+
+def opens_its_network(denoiser: Denoiser, images: ImageSet) -> None:
+    """A loss on its predictions has gradients by the parameters of its module, in evaluation mode and frozen so far."""
+    import torch
+
+    module = getattr(denoiser, "module", None)
+    fix = "return the network that predict_noise asks as module, and no torch.no_grad() around it"
+    require(isinstance(module, torch.nn.Module), f"module is {type(module).__name__}", fix)
+    assert isinstance(module, torch.nn.Module)
+    frozen = not any(p.requires_grad for p in module.parameters())
+    require(
+        frozen and not module.training, "module is not frozen and in evaluation mode", "eval().requires_grad_(False)"
+    )
+    opened = Target(images, Access.WEIGHTS, open_denoiser=lambda: denoiser).weights()
+    queries = opened.prepare(images)
+    at = torch.full((len(images),), int(MIDDLE * (len(opened.alphas_cumprod) - 1)), dtype=torch.long)
+    loss = opened.predict_noise(queries.latents, at, queries.condition).square().mean()
+    require(loss.requires_grad, "no gradient reaches the module's parameters", fix)
+    found = torch.autograd.grad(loss, list(opened.module.parameters()), allow_unused=True)
+    module.requires_grad_(requires_grad=False)
+    reached = [g for g in found if g is not None and bool(g.isfinite().all()) and bool(g.any())]
+    require(2 * len(reached) > len(found), f"{len(reached)} of {len(found)} parameters have a gradient", fix)

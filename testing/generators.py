@@ -20,7 +20,14 @@ from ..audit.types import ImageSet, Split, TrainingData
 from .attack_contract import require_facts
 from .audits import resolved
 from .conformance import Check, UnmetError, checked, require, run_all
-from .denoiser_checks import keeps_no_gradient, predicts_noise, prepares_the_same, states_its_schedule
+from .denoiser_checks import (
+    can_be_told_nothing,
+    keeps_no_gradient,
+    opens_its_network,
+    predicts_noise,
+    prepares_the_same,
+    states_its_schedule,
+)
 from .purity import Parts, global_seed, global_states, require_inputs_kept, same
 from .watching import pickles_in, written_outside
 from .worlds import World
@@ -87,8 +94,11 @@ def generator_checks(
             ("prepares images the same way twice", prepares_the_same),
             ("predicts noise", predicts_noise),
             ("keeps no gradient", keeps_no_gradient),
+            ("can be told nothing, if it says so", can_be_told_nothing),
         ):
             checks[name] = partial(_on_denoiser, bench, check)
+    if facts.access >= Access.WEIGHTS:
+        checks["opens its network"] = partial(_on_denoiser, bench, opens_its_network)
     yield from checked(_label(generator), checks, leave_out)
 
 

@@ -214,12 +214,17 @@ class Careless(Memorizer):
         noise = torch.rand(queries.latents.shape) if self.fault == "drawn" else 0
         return replace(queries, latents=queries.latents + noise)
 
+    def unconditional(self, condition):
+        return (condition[0] + 1,) if self.fault == "told" else super().unconditional(condition)
+
     def predict_noise(self, x_t, t, condition):
         found = super().predict_noise(x_t, t, condition)
         if self.fault == "dropout":
             return torch.nn.functional.dropout(found, 0.1)
         if self.fault == "gradient":
             return found * torch.ones(1, requires_grad=True)
+        if self.fault == "closed":
+            return found.detach()
         return found[:, :, 1:] if self.fault == "shape" else found
 
 
@@ -232,6 +237,8 @@ class Careless(Memorizer):
         ("dropout", "predicts noise", "two predictions differ"),
         ("shape", "predicts noise", "it predicted"),
         ("gradient", "keeps no gradient", "carry a gradient"),
+        ("closed", "opens its network", "no gradient reaches"),
+        ("told", "can be told nothing, if it says so", "of itself is something else"),
     ],
 )
 def test_a_careless_denoiser(fault, check, seen):
@@ -239,9 +246,9 @@ def test_a_careless_denoiser(fault, check, seen):
         kind = type("Faulty", (Careless,), {"fault": fault})
         return kind(data.members)
 
-    made = generator(denoiser=denoiser, access=pb.Access.DENOISER)
+    made = generator(denoiser=denoiser, access=pb.Access.WEIGHTS)
     assert_caught(generator_checks(made), check, seen)
 
 
 def test_a_denoiser_without_fault_is_fine():
-    check_generator(generator(access=pb.Access.DENOISER))
+    check_generator(generator(access=pb.Access.WEIGHTS))
