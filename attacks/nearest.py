@@ -10,7 +10,6 @@ from ..audit.plugin import attack
 from ..audit.target import Target
 from ..audit.types import CANDIDATE_RANKS, ImageSet, MemorizationScores, Ranking, SpaceDistances
 from .partition import cells_of
-from .search import patient_ranking
 from .searched import NAMES, Extractor, Searched, Settings, named, searched
 
 
@@ -75,9 +74,7 @@ def nearest(
 
 def _distances(space: Searched, aux: Auxiliary, tile: int, shift: int) -> SpaceDistances:
     def among() -> Arrays:
-        ranking = patient_ranking(
-            space.candidates, space.candidates, space.compare, ranks=CANDIDATE_RANKS, siblings=False
-        )
+        ranking = space.ranking(space.candidates, ranks=CANDIDATE_RANKS, siblings=False)
         return {"distance": ranking.distance, "patient": ranking.patient, "image": ranking.image}
 
     kept = aux.context.kept(f"{space.name} among candidates", among, space.candidates, tile, shift)
@@ -87,7 +84,7 @@ def _distances(space: Searched, aux: Auxiliary, tile: int, shift: int) -> SpaceD
     return SpaceDistances(
         space=space.name,
         patients=space.candidates.patients,
-        samples=patient_ranking(space.samples, space.candidates, space.compare),
+        samples=space.ranking(space.samples),
         candidates=Ranking(**kept),
         cells=cells,
     )

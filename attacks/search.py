@@ -1,21 +1,17 @@
-"""Exact nearest-neighbour search, reduced to patients: in blocks of bounded memory, and a copy has distance 0."""
+"""Exact nearest-neighbour search in any space, reduced to patients: in blocks, and a copy has distance 0."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..audit.errors import BadInputError
 from ..audit.types import RANKS, FloatArray, ImageSet, Pixels, Ranking
+from .running import Running, joined
+from .streaming import CANCELLED, PAIRS, forget, streamed
 
 Compare = Callable[[ImageSet, ImageSet], Pixels]
 """The distances ``(n, m)`` of n images to m images: a space."""
-
-# |a|^2 + |b|^2 - 2ab in float32 loses about 1e-6 of |a|^2 + |b|^2. What is smaller than this share of it is computed
-# again from the differences, in float64, so that every distance is right to 1e-5 and not only the large ones.
-CANCELLED = 0.06
-PAIRS = 1024  # recomputed at a time
 
 
 def euclidean(a: Pixels, b: Pixels, device: str = "cpu") -> Pixels:
@@ -57,7 +53,7 @@ def patient_ranking(
     siblings: bool = True,
     block: int = 1024,
 ) -> Ranking:
-    """The nearest patients of each query.
+    """The nearest patients of each query in any space.
 
     Args:
         queries: n images, read ``block`` at a time, so that a memory map is never whole in memory.
@@ -70,25 +66,30 @@ def patient_ranking(
     Returns:
         ``(n, ranks)``, of fewer patients all.
     """
+    patients, column = np.unique(images.patient, return_inverse=True)
+    shown = torch.from_numpy(column)
+    ranks = min(ranks, len(patients))
     rows = []
     for part in queries.batches(block):
-        distance = np.concatenate([compare(part, searched) for searched in images.batches(block)], axis=1)
-        rows.append(Ranking.of(distance, images.patient, None if siblings else part.patient, ranks))
-    empty = np.empty((0, min(ranks, len(images.patients))))
-    return Ranking(
-        np.concatenate([empty.astype(np.float32), *(r.distance for r in rows)]),
-        np.concatenate([empty.astype(np.int32), *(r.patient for r in rows)]),
-        np.concatenate([empty.astype(np.int32), *(r.image for r in rows)]),
-    )
+        running = Running(len(part), ranks, "cpu")
+        for start, searched in zip(range(0, len(images), block), images.batches(block), strict=True):
+            distance = compare(part, searched)
+            if not siblings:
+                distance[part.patient[:, None] == searched.patient] = np.inf
+            running.add(torch.from_numpy(distance), shown[start : start + block], start)
+            forget(images.pixels)
+        forget(queries.pixels)
+        rows.append(running.ranking())
+    return joined(rows, ranks)
 
 
 def nearest_distance(
-    queries: Pixels, references: Pixels, *, nearest: int = 8, device: str = "cpu", block: int = 4096
+    queries: Pixels, references: Pixels, *, nearest: int = 2, device: str = "cpu", block: int = 4096
 ) -> FloatArray:
     """Root mean square pixel difference of each query to the closest of ``references``.
 
-    FAISS proposes the ``nearest`` closest, on the GPU where it was built for one; their distances are then computed
-    exactly, for the fast search is off for near-copies.
+    The fast search proposes the ``nearest`` closest; their distances are then computed exactly, for it is off for
+    near-copies.
 
     Args:
         queries: ``(n, ...)`` float32.
@@ -105,26 +106,13 @@ def nearest_distance(
     """
     if not len(references):
         raise BadInputError("there are no images to search for the nearest\nrelease at least one image")
-    result = np.full(len(queries), np.inf)
-    for q in range(0, len(queries), block):
-        asked = np.ascontiguousarray(queries[q : q + block])
-        asked = asked.reshape(len(asked), -1)
-        for r in range(0, len(references), block):
-            searched = np.ascontiguousarray(references[r : r + block])
-            searched = searched.reshape(len(searched), -1)
-            for row, near in enumerate(_knn(asked, searched, min(nearest, len(searched)), device), start=q):
-                exact = np.square(asked[row - q].astype(np.float64) - searched[near]).mean(axis=1).min()
-                result[row] = min(result[row], np.sqrt(exact))
+    found = streamed(
+        queries, references, np.arange(len(references)), ranks=nearest, device=device, block=(block, block)
+    )
+    image = np.maximum(found.image, 0)
+    result = np.empty(len(queries))
+    for start in range(0, len(queries), PAIRS):
+        rows = slice(start, start + PAIRS)
+        difference = queries[rows, None].astype(np.float64) - references[image[rows]]
+        result[rows] = np.sqrt(np.square(difference).reshape(*difference.shape[:2], -1).mean(axis=2).min(axis=1))
     return result
-
-
-def _knn(queries: Pixels, references: Pixels, k: int, device: str) -> NDArray[np.int64]:
-    """Positions ``(n, k)`` of the nearest references as FAISS finds them."""
-    import faiss
-
-    found: NDArray[np.int64]
-    if device.startswith("cuda") and hasattr(faiss, "StandardGpuResources"):
-        _, found = faiss.knn_gpu(faiss.StandardGpuResources(), queries, references, k)
-    else:
-        _, found = faiss.knn(queries, references, k)
-    return found

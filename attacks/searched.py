@@ -1,5 +1,6 @@
 """What ``nearest`` searches: each space with the images as they are compared there, or why it was left out."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 from ..audit.context import Auxiliary
 from ..audit.errors import BadInputError, SkippedError
 from ..audit.inception import activations, inception, weights_file
-from ..audit.types import ImageSet, Pixels
+from ..audit.types import RANKS, ImageSet, Pixels, Ranking
 from . import spaces
 from .embedding import copy_detector, embedded
 from .lesions import Region, common_look, described, turned_over
-from .search import Compare
+from .search import Compare, patient_ranking
+from .streaming import vector_ranking
 
 PLAIN, ALIGNED, LEARNED = ("pixels", "patch-max"), "aligned", "embedding"
 REGIONS: tuple[Region, ...] = ("foreground", "boundary")
@@ -53,15 +55,25 @@ class Searched:
         name: of the space.
         samples: released images, as they are compared.
         candidates: likewise.
-        compare: their distances.
+        compare: their distances; a number: Euclidean distances times that.
+        device: where they are computed.
         reference: the attacker's images likewise, where a partition of the space is learned; else None.
     """
 
     name: str
     samples: ImageSet
     candidates: ImageSet
-    compare: Compare
+    compare: Compare | float
+    device: str
     reference: ImageSet | None = None
+
+    def ranking(self, queries: ImageSet, *, ranks: int = RANKS, siblings: bool = True) -> Ranking:
+        """The candidate patients nearest to ``queries``."""
+        if callable(self.compare):
+            return patient_ranking(queries, self.candidates, self.compare, ranks=ranks, siblings=siblings)
+        return vector_ranking(
+            queries, self.candidates, ranks=ranks, siblings=siblings, scale=self.compare, device=self.device
+        )
 
 
 def named(text: str) -> str:
@@ -88,8 +100,8 @@ def searched(
     weights = _weights(candidates, settings)
     device = aux.context.device
     lost = without_masks(samples, candidates, settings.wanted)
-    compares: dict[str, Compare] = {
-        "pixels": partial(spaces.pixels, device=device),
+    compares: dict[str, Compare | float] = {
+        "pixels": 1 / math.sqrt(candidates.pixels[0].size),
         "patch-max": partial(spaces.patch_max, device=device, side=settings.tile),
         ALIGNED: partial(spaces.moved, device=device, shift=settings.shift),
         "background": partial(spaces.background, device=device),
@@ -99,10 +111,10 @@ def searched(
         if name in REGIONS:
             damp = common_look(aux.reference, aux.context, name)
             a, b = (described(x, name, damp) for x in (samples, candidates))
-            found.append(Searched(name, a, b, partial(turned_over, device=device)))
+            found.append(Searched(name, a, b, partial(turned_over, device=device), device))
         elif name in compares:
             reference = aux.reference if name == "pixels" else None
-            found.append(Searched(name, samples, candidates, compares[name], reference))
+            found.append(Searched(name, samples, candidates, compares[name], device, reference))
         elif settings.steps:
             network = copy_detector(aux.reference, aux.shared, steps=settings.steps, batch=settings.batch)
             vectors = [embedded(network, x.pixels, device) for x in (samples, candidates, aux.reference)]
@@ -143,7 +155,7 @@ Three = tuple[ImageSet, ImageSet, ImageSet]
 
 def _of_vectors(name: str, images: Three, vectors: list[Pixels], device: str) -> Searched:
     samples, candidates, reference = (spaces.vectors(x, v) for x, v in zip(images, vectors, strict=True))
-    return Searched(name, samples, candidates, partial(spaces.between_vectors, device=device), reference)
+    return Searched(name, samples, candidates, 1.0, device, reference)
 
 
 def _extracted(weights: Path, images: Three, aux: Auxiliary) -> Searched:

@@ -8,7 +8,8 @@ from scipy import ndimage
 
 from ..audit.types import ImageSet, Pixels
 from .alignment import aligned
-from .search import CANCELLED, PAIRS, euclidean
+from .search import euclidean
+from .streaming import CANCELLED, PAIRS
 
 MARGIN = 5  # pixels around a lesion that are no background: a soft edge reaches so far
 ANGLES = (-6.0, -3.0, 3.0, 6.0)  # degrees; together they come within 2 of any rotation up to 8

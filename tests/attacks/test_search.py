@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from privbench.attacks import spaces
+from privbench.attacks import spaces, streaming
 from privbench.attacks.search import euclidean, nearest_distance, patient_ranking
-from privbench.audit.types import ImageSet
+from privbench.attacks.streaming import forget, streamed, vector_ranking
+from privbench.audit.types import ImageSet, Ranking
 
 
 def apart(queries: ImageSet, images: ImageSet) -> np.ndarray:
@@ -85,3 +86,62 @@ def test_memory_maps_are_searched_without_being_changed(make_patients, tmp_path)
     for compare in (partial(spaces.pixels, device="cpu"), partial(spaces.moved, device="cpu", shift=1)):
         found, known = (patient_ranking(x, x, compare, block=5) for x in (mapped, images))
         np.testing.assert_array_equal(found.distance, known.distance)
+
+
+@pytest.mark.parametrize("block", [(5, 3), (7, 100), (4096, 2048)])
+@pytest.mark.parametrize("siblings", [True, False])
+def test_a_stream_of_blocks_finds_what_scipy_finds(make_patients, monkeypatch, block, siblings):
+    monkeypatch.setattr(streaming, "BLOCK", block)
+    images = make_patients("m", 17, images=3)
+    shuffled = images.take(np.random.default_rng(0).permutation(len(images)))
+    to = apart(shuffled, images)
+    if not siblings:
+        to[shuffled.patient[:, None] == images.patient] = np.inf
+    known = Ranking.of(to, images.patient, ranks=6)
+    found = vector_ranking(shuffled, images, ranks=6, siblings=siblings, scale=1 / 32, device="cpu")
+    np.testing.assert_allclose(found.distance, known.distance, rtol=1e-5)
+    assert np.array_equal(found.patient, known.patient)
+    assert np.array_equal(found.image, known.image)
+    assert (found.distance[:, 0] == 0).all() == siblings
+
+
+def test_near_copies_are_right_in_a_stream():
+    rng = np.random.default_rng(1)
+    originals = rng.random((30, 1, 64, 64), dtype=np.float32)
+    size = np.geomspace(1e-6, 0.1, 30)[:, None, None, None]
+    copies = (originals + size * rng.standard_normal(originals.shape)).astype(np.float32)
+    found = streamed(copies, originals, np.arange(30), ranks=3, device="cpu")
+    reference = cdist(*(x.reshape(30, -1).astype(np.float64) for x in (copies, originals)))
+    np.testing.assert_allclose(found.distance, np.sort(reference, axis=1)[:, :3], rtol=1e-5)
+
+
+def test_fewer_patients_than_ranks_leave_gaps_only_where_somebody_is_left_out(make_patients):
+    images = make_patients("m", 5, images=3)
+    found = vector_ranking(images, images, ranks=48, siblings=False, device="cpu")
+    assert found.distance.shape == (15, 5)
+    assert np.isinf(found.distance[:, 4]).all()
+    assert (found.patient[:, 4] == -1).all()
+    assert np.isfinite(found.distance[:, :4]).all()
+    nobody = vector_ranking(images.take(slice(0, 0)), images, device="cpu")
+    assert nobody.distance.shape == (0, 5)
+
+
+def test_pages_of_a_read_only_map_are_given_back_and_those_of_a_writable_one_are_kept(tmp_path):
+    np.save(tmp_path / "pixels.npy", np.ones((4, 1, 8, 8), np.float32))
+    private = np.load(tmp_path / "pixels.npy", mmap_mode="c")
+    private[0] = 5
+    read = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    for array in (private, private[1:], read, read[1:], np.ones(3, np.float32)):
+        forget(array)
+    assert (private[0] == 5).all()
+    assert (read == 1).all()
+
+
+def test_a_stream_of_memory_maps_is_the_same_as_one_of_arrays(make_patients, tmp_path):
+    images = make_patients("m", 6)
+    np.save(tmp_path / "pixels.npy", images.pixels)
+    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    options = {"ranks": 4, "device": "cpu", "block": (5, 4)}
+    found, known = (streamed(x, x, np.arange(12), **options) for x in (mapped, images.pixels))
+    assert np.array_equal(found.distance, known.distance)
+    assert np.array_equal(found.image, known.image)
