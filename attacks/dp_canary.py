@@ -24,7 +24,7 @@ CLOSE = 0.1  # two claims that differ by a smaller share say the same
     access=Access.DENOISER,
     paper="arXiv:2305.08846",
     patients={"reference": 4},
-    standard={"canaries": 400, "timesteps": 20},
+    standard={"canaries": 400, "timesteps": 10},
     full={"canaries": 1000, "timesteps": 20, "noises": 8},
 )
 def dp_canary(
@@ -35,7 +35,7 @@ def dp_canary(
     canaries: Annotated[
         int, Field(ge=8, le=100_000, description="images of no patient, each put into the training by a fair coin")
     ] = 200,
-    timesteps: Annotated[int, Field(ge=1, le=1000, description="noise levels, evenly spread over the schedule")] = 10,
+    timesteps: Annotated[int, Field(ge=1, le=1000, description="noise levels, evenly spread over the schedule")] = 5,
     noises: Annotated[int, Field(ge=1, description="noises at each level, the same for every canary")] = 4,
     batch: Annotated[int, Field(ge=1, description="rows denoised at once")] = 128,
 ) -> CanaryScores:
