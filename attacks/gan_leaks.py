@@ -28,9 +28,9 @@ def gan_leaks(
     over pixels. Never exp(-d^2), which underflows to ties.
 
     Calibrated, the distance to the nearest reference image is subtracted: a plain image is near everything. On
-    simulated releases of which a fifth are copies this finds exact and noisy copies as well as without (patient AUC
-    0.80 and 0.81), recoloured and shifted ones slightly better (0.79 against 0.78, 0.61 against 0.58), and on fresh
-    patients both say nothing, so it is the default.
+    simulated releases of which a fifth are copies (three cohorts of 132 + 132 patients) this finds exact, noisy and
+    recoloured copies as well as without (patient AUC 0.90, 0.90 and 0.89), shifted, turned and bent ones better (0.63
+    against 0.56, 0.90 against 0.86, 0.89 against 0.86), and on fresh patients both say nothing, so it is the default.
     """
     device = aux.context.device
     score = -nearest_distance(candidates.pixels, target.samples.pixels, device=device)

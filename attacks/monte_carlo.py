@@ -44,6 +44,11 @@ def monte_carlo(
     of the distance to the nearest sample. Bare counts tie: half of all candidates then have none, most others one. So
     this is the distance-weighted form, (1/n) sum log(epsilon / d) over the samples with d below epsilon; and a
     candidate with none has log(epsilon / d) / n of its nearest one, which is negative and goes on where the sum ends.
+
+    On simulated releases of which a fifth are copies (three cohorts of 132 + 132 patients) the patient AUC is 0.90 for
+    exact copies, 0.87 for noisy, 0.89 for recoloured, 0.72 for shifted, 0.83 for turned and 0.80 for bent ones; of
+    mixtures of two patients and of pasted lesions it sees nothing (0.53, 0.51), on fresh patients it says 0.51. In
+    principal components shifted copies give 0.57 and mixtures 0.80.
     """
     device = aux.context.device
     found = vectors_in(space, target, candidates, aux, components=components, steps=steps)
