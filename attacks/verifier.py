@@ -95,12 +95,13 @@ class Schedule:
 def trained(training: ImageSet, stopping: ImageSet, width: int, schedule: Schedule, context: Context) -> Verifier:
     """A verifier trained on ``training``, as it was when its loss on the patients of ``stopping`` was lowest.
 
-    Every batch shows each of its patients twice: in two images where there are two, at two visits where there are two,
-    else in two altered views of one.
+    Every batch shows each of its patients twice: in two images where there are two, else in two altered views of one.
     All pairs between the two rows are used, balanced. Cross-entropy on pairs alone learns few patients by heart (with
     60 simulated ones: AUC 0.79 on unseen ones); with a contrastive term (NT-Xent) on the same vectors it generalises.
     On two cohorts where a constant rate and stronger changes gave 0.900 and 0.885, one cycle of the learning rate
     (Smith & Topin 2018, arXiv 1708.07120) with these changes gave 0.919 and 0.921.
+    Which two images is left to chance: always taking two visits where there are two gave AUC across visits of 0.984 and
+    0.980 on unseen patients of two simulated trainings, chance 0.986 and 0.984.
     """
     with context.torch_scope("verifier weights"):
         network = Verifier(training.channels, width).to(context.device)
@@ -131,7 +132,7 @@ def _train(network: Verifier, training: ImageSet, stopping: ImageSet, schedule: 
         for done in range(1, schedule.steps + 1):
             network.train()
             chosen = [patients[p] for p in rng.choice(len(patients), batch, replace=False)]
-            rows = np.array([_twice(own, training, rng) for own in chosen]).T.ravel()
+            rows = np.array([rng.choice(own, 2, replace=len(own) < 2) for own in chosen]).T.ravel()
             images = torch.from_numpy(np.array(training.pixels[rows])).to(device)
             vectors = network.backbone(SEEN_AS_SAME(images, generator))
             a, b = torch.sigmoid(vectors).chunk(2)
@@ -149,15 +150,6 @@ def _train(network: Verifier, training: ImageSet, stopping: ImageSet, schedule: 
             if waited >= schedule.patience:
                 break
     network.load_state_dict(kept)
-
-
-def _twice(own: NDArray[np.intp], images: ImageSet, rng: np.random.Generator) -> tuple[int, int]:
-    """Two of a patient's images, of two visits where there are two: what is shared across them is the patient."""
-    first = rng.choice(own)
-    others = own[own != first] if len(own) > 1 else own
-    if images.visit is not None and (elsewhere := images.visit[others] != images.visit[first]).any():
-        others = others[elsewhere]
-    return first, rng.choice(others)
 
 
 def _stopping(images: ImageSet, context: Context) -> tuple[Pixels, Pixels, NDArray[np.bool_], NDArray[np.bool_]]:

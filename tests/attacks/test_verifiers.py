@@ -9,7 +9,7 @@ import torch
 
 from privbench.attacks.ensemble import Ensemble, averaged
 from privbench.attacks.siamese import siamese
-from privbench.attacks.verifier import Verifier, _twice
+from privbench.attacks.verifier import Verifier
 from privbench.attacks.verifier_power import KINDS, STRENGTHS, power_of
 from privbench.audit.context import Auxiliary, Context
 from privbench.audit.measure_linkage import measure_linkage
@@ -115,17 +115,6 @@ def test_several_verifiers_keep_the_contract_of_one():
 
 
 # ---- what they are tried on ---------------------------------------------------------------------------------------
-
-
-def test_training_shows_a_patient_at_two_visits_where_there_are_two(people):
-    rng = np.random.default_rng(0)
-    first = [_twice(np.arange(3), people, rng) for _ in range(50)]
-    assert all((a == 2) != (b == 2) for a, b in first), "the third image is of another visit than the others"
-    once = replace(people, visit=None)
-    both = [_twice(np.arange(3), once, rng) for _ in range(50)]
-    assert all(a != b for a, b in both)
-    assert {(0, 1), (1, 2)} <= {tuple(sorted(pair)) for pair in both}
-    assert _twice(np.array([4]), people, rng) == (4, 4), "of a single image two views are made"
 
 
 def test_power_is_shown_on_real_pairs_first_then_across_visits_then_on_copies(ensemble, people):
