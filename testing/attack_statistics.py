@@ -31,7 +31,7 @@ from .worlds import named
 LEVEL = 0.001  # an attack that keeps the contract fails the check of the null with this probability
 Floats = NDArray[np.floating]
 SLACK = 5e-3  # of the scores' spread: what another order of summation may change
-LARGE = {"side": 256, "patients": 8, "reserve": 16}  # in so many dimensions exp(-d^2) underflows
+LARGE = 256  # pixels a side: in so many dimensions exp(-d^2) underflows
 
 
 def uniform_on_the_null(subject: Subject) -> None:
@@ -113,8 +113,7 @@ def _pairs(
         return [("score", before.score, after.score)]
     if isinstance(before, AttributeScores) and isinstance(after, AttributeScores):
         return [
-            (a.attribute, *(codes.astype(np.float64) for codes in _coded(a.guess[order], b.guess)))
-            for a, b in zip(before.guesses, after.guesses, strict=True)
+            (a.attribute, *_coded(a.guess[order], b.guess)) for a, b in zip(before.guesses, after.guesses, strict=True)
         ]
     if isinstance(before, LinkageScores) and isinstance(after, LinkageScores):
         return [
@@ -132,9 +131,9 @@ def _pairs(
     return found
 
 
-def _coded(a: NDArray[np.generic], b: NDArray[np.generic]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _coded(a: NDArray[np.generic], b: NDArray[np.generic]) -> tuple[Floats, Floats]:
     """Values as numbers, the same for the same."""
-    codes = np.unique(np.concatenate([a, b]), return_inverse=True)[1]
+    codes = np.unique(np.concatenate([a, b]), return_inverse=True)[1].astype(np.float64)
     return codes[: len(a)], codes[len(a) :]
 
 
@@ -184,7 +183,7 @@ def _alike(a: Floats, b: Floats) -> bool:
 
 def tells_candidates_apart(subject: Subject) -> None:
     """Different images have different scores, also in many dimensions (exp(-d^2) underflows: ties read as "safe")."""
-    for world in (subject.world, replace(subject.world, **LARGE)):
+    for world in (subject.world, replace(subject.world, side=LARGE, patients=8, reserve=16)):
         audit = subject.audit(world=world)
         try:
             scores = subject.scores(audit)
