@@ -99,8 +99,14 @@ def hits_of(divisions: list[Division]) -> list[Hits]:
 
 
 def _suspicion(distance: FloatArray, grid: FloatArray) -> FloatArray:
-    """The share of real strangers that lie closer, continued linearly from the closest stranger down to distance 0."""
-    return np.interp(distance, grid, np.arange(len(grid)) / len(grid))
+    """The share of real strangers that lie closer, continued linearly from the closest stranger down to distance 0.
+
+    1 for whatever lies farther than a tenth of them, and than the closest twenty: that is no hit at any threshold.
+    """
+    result = np.ones(len(distance))
+    close = np.flatnonzero(distance < grid[min(len(grid) - 1, max(len(grid) // 10, 20))])
+    result[close] = np.interp(distance[close], grid, np.arange(len(grid)) / len(grid))
+    return result
 
 
 def copied_share(hits: Hits, null: FloatArray, group: str, confidence: float) -> Estimate:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .types import Columns, FloatArray, Index, Ranking, SpaceDistances
 
-# Looked at first: among 12 patients of a random division each side nearly always has two.
+# Looked at first: among 12 patients of a random division each side nearly always has one.
 HEAD = 12
 MEMBER, HOLDOUT, NOBODY = 1, 0, 2
 
@@ -19,15 +19,31 @@ class Near:
 
     Attributes:
         distance: ``(n,)`` to the nearest patient; inf where there is none.
-        second: ``(n,)`` to the second nearest patient.
         patient: ``(n,)`` the nearest one's column, -1 where there is none.
-        image: ``(n,)`` that patient's nearest image, as a row of the candidates; -1 likewise.
+        rank: ``(n,)`` where that patient stands in ``ranking``, -1 likewise.
+        ranking: of all patients.
+        wanted: ``(p + 1,)`` who is on this side; last who stands for nobody.
     """
 
     distance: FloatArray
-    second: FloatArray
     patient: Columns
-    image: Columns
+    rank: Index
+    ranking: Ranking
+    wanted: NDArray[np.bool_]
+
+    @property
+    def image(self) -> Columns:
+        """``(n,)`` that patient's nearest image, as a row of the candidates; -1 where there is none."""
+        return _column(self.ranking.image, self.rank)
+
+    @property
+    def second(self) -> FloatArray:
+        """``(n,)`` distance to the second nearest patient; inf where there is none."""
+        later = self.wanted.take(self.ranking.patient)
+        rows = np.arange(len(later))
+        later[rows, self.rank] = False
+        at = later.argmax(axis=1)
+        return _distance(self.ranking, np.where(later[rows, at], at, -1))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -64,14 +80,15 @@ class Space:
         """Who is nearest if the patients ``member`` ``(p,)`` were members and the others holdout."""
         code = _code(member)
         side = code[self.own]
-        same, opposite = (_leading(self.candidates.patient, code, s[:, None], 1)[0] for s in (side, 1 - side))
+        among = _first(self.candidates.patient, code)
+        holdout, members = _first(self.samples.patient, code)
         return Division(
             space=self,
             is_member=member,
-            member=_near(self.samples, code, MEMBER),
-            holdout=_near(self.samples, code, HOLDOUT),
-            same=_at(self.candidates.distance, same),
-            opposite=_at(self.candidates.distance, opposite),
+            member=_near(self.samples, members, code == MEMBER),
+            holdout=_near(self.samples, holdout, code == HOLDOUT),
+            same=_distance(self.candidates, np.where(side == HOLDOUT, *among)),
+            opposite=_distance(self.candidates, np.where(side == MEMBER, *among)),
         )
 
     def spread(self, member: NDArray[np.bool_], images: Columns, most: int) -> FloatArray:
@@ -127,38 +144,37 @@ def _code(member: NDArray[np.bool_]) -> NDArray[np.int8]:
     return np.append(member.astype(np.int8), np.int8(NOBODY))
 
 
-def _near(ranking: Ranking, code: NDArray[np.int8], side: int) -> Near:
-    first, second = _leading(ranking.patient, code, np.full((1, 1), side, np.int8), 2)
-    rows = np.arange(len(first))
-    patient, image = (np.where(first >= 0, of[rows, first], -1) for of in (ranking.patient, ranking.image))
-    return Near(_at(ranking.distance, first), _at(ranking.distance, second), patient, image)
+def _near(ranking: Ranking, rank: Index, wanted: NDArray[np.bool_]) -> Near:
+    return Near(_distance(ranking, rank), _column(ranking.patient, rank), rank, ranking, wanted)
 
 
-def _at(distance: NDArray[np.float32], rank: Index) -> FloatArray:
-    return np.where(rank >= 0, distance[np.arange(len(rank)), rank].astype(np.float64), np.inf)
+def _column(of: Columns, rank: Index) -> Columns:
+    return np.where(rank >= 0, of[np.arange(len(rank)), rank], np.int32(-1))
 
 
-def _leading(patient: Columns, code: NDArray[np.int8], side: NDArray[np.int8], count: int, ranks: int = HEAD) -> Index:
-    """Ranks of the first ``count`` patients of a side.
+def _distance(ranking: Ranking, rank: Index) -> FloatArray:
+    found = ranking.distance[np.arange(len(rank)), rank].astype(np.float64)
+    return np.where(rank >= 0, found, np.inf)
+
+
+def _first(patient: Columns, code: NDArray[np.int8], ranks: int = HEAD) -> tuple[Index, Index]:
+    """Ranks of the first holdout patient and of the first member; one of them is rank 0.
 
     Args:
         patient: ``(n, k)``.
         code: the side of each.
-        side: the side asked for, ``(n, 1)`` or one for all ``(1, 1)``.
-        count: how many.
         ranks: looked at first; rows that need more are asked again.
 
     Returns:
-        ``(count, n)``, -1 where there are no more.
+        ``(n,)`` each, -1 where there is none.
     """
-    wanted = code.take(patient[:, :ranks]) == side
-    rows = np.arange(len(patient))
-    found = np.empty((count, len(patient)), np.intp)
-    for place in found:
-        at = wanted.argmax(axis=1)
-        place[:] = np.where(wanted[rows, at], at, -1)
-        wanted[rows, at] = False
-    if ranks < patient.shape[1] and len(short := np.flatnonzero(found[-1] < 0)):
-        sides = side if len(side) == 1 else side[short]
-        found[:, short] = _leading(patient[short], code, sides, count, patient.shape[1])
-    return found
+    sides = code.take(patient[:, :ranks])
+    lead = sides[:, 0]
+    other = sides == (1 - lead)[:, None]
+    at = other.argmax(axis=1)
+    there = other[np.arange(len(at)), at]
+    later = np.where(there, at, -1)
+    holdout, member = (np.where(lead == side, 0, later) for side in (HOLDOUT, MEMBER))
+    if ranks < patient.shape[1] and len(short := np.flatnonzero(~there)):
+        holdout[short], member[short] = _first(patient[short], code, patient.shape[1])
+    return holdout, member
