@@ -48,7 +48,8 @@ def domias(
 
     On simulated releases of which a fifth are copies (three cohorts of 132 + 132 patients) the patient AUC is 0.90 for
     exact, noisy, recoloured and turned copies, 0.88 for bent and 0.66 for shifted ones, and 0.92 for mixtures of two
-    patients; of pasted lesions it sees nothing (0.52), on fresh patients it says 0.52. In the embedding shifted copies give 0.76 and mixtures 0.55.
+    patients; of pasted lesions it sees nothing (0.52), on fresh patients it says 0.52. In the embedding shifted copies
+    give 0.76 and mixtures 0.55.
     """
     device = aux.context.device
     found = vectors_in(space, target, candidates, aux, components=components, steps=steps)

@@ -50,8 +50,8 @@ def logan(
     Hayes et al., LOGAN (PoPETs 2019, arXiv:1705.07663), the black-box attack with auxiliary knowledge: a discriminator
     is trained to tell released from real images, and its logit is the score. Theirs is a GAN's; here it is logistic
     regression on a Gaussian kernel, which has one optimum and can know single images by heart, as the attack needs: a
-    linear one sees nothing of copies (patient AUC 0.56 in a cohort where this one has 0.91). More images than ``images``
-    are dealt out to several classifiers, whose logits are averaged.
+    linear one sees nothing of copies (patient AUC 0.56 in a cohort where this one has 0.91). More than ``images`` are
+    dealt out to several classifiers, whose logits are averaged.
 
     On simulated releases of which a fifth are copies (three cohorts of 132 + 132 patients) the patient AUC is 0.89 for
     exact, noisy and recoloured copies, 0.79 for shifted, 0.88 for turned and 0.87 for bent ones; of mixtures of two
