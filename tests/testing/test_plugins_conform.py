@@ -21,6 +21,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 # Trainings of a few steps: what they can show is the contract, not the strength of an attack.
 ATTACKS = {
+    "conditional-gap": {"seeds": 12, "noises": 2},
+    "pfami": {"seeds": 12, "noises": 2, "copies": 2},
+    "pia": {"seeds": 12},
+    "pian": {"seeds": 12},
+    "secmi": {"seeds": 12, "stride": 0.05},
     "attribute-inference": {"seeds": 12, "steps": 20, "world": World(visible=False)},
     "dp-canary": {"seeds": 8, "canaries": 40, "timesteps": 3, "noises": 1},
     "domias": {"seeds": 20},
