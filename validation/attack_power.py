@@ -11,7 +11,16 @@ from scipy.stats import binomtest
 from small_audits import ATTACKS, attack_of, attacked, cohort, p_value, truth_of
 from tables import Row, arguments, audits, write_table
 
-from privbench.audit import alteration, excess, measure_linkage, measure_membership, measure_memorization, planting
+from privbench.audit import (
+    alteration,
+    excess,
+    measure_linkage,
+    measure_membership,
+    measure_memorization,
+    memorization_copies,
+    memorization_near,
+    planting,
+)
 from privbench.audit import certify as certifying
 from privbench.audit import simulated_audits as simulation
 from privbench.audit.alteration import Alteration
@@ -34,6 +43,8 @@ DEPENDS = (
     measure_linkage,
     measure_membership,
     measure_memorization,
+    memorization_copies,
+    memorization_near,
     planting,
     simulation,
 )
