@@ -27,7 +27,7 @@ from .made_private import WORLD, Generator, audited
 def attacked(generator, canaries=100):
     """What the attack finds: the scores, and the engine's measurement of them."""
     target, candidates, auxiliary, context = audited(generator)
-    scores = dp_canary(target, candidates, auxiliary, canaries=canaries)
+    scores = dp_canary(target, candidates, auxiliary, canaries=canaries, timesteps=20)
     truth = Truth(candidates, np.zeros(len(candidates), bool), candidates.patient, target.samples)
     return scores, measure(scores, truth, context)
 
@@ -86,7 +86,7 @@ def test_without_clipping_the_claim_is_refuted(tmp_path, monkeypatch):
 def test_with_one_layer_left_out_of_clipping_the_claim_is_refuted(tmp_path, monkeypatch):
     middle = 2  # the weight of the second of three layers
     monkeypatch.setattr(UnitOptimizer, "clip_and_accumulate", clip_all_but(lambda i: i == middle))
-    assert judged(Generator(tmp_path, norm=0.001)) == "refuted"
+    assert judged(Generator(tmp_path, norm=0.001, epsilon=1.0, steps=200)) == "refuted"
 
 
 def test_a_planted_clipping_that_leaves_nothing_out_is_opacus_own(tmp_path, monkeypatch):
