@@ -115,7 +115,7 @@ def _said(judgement: Judgement, bound: float, ceiling: float, claim: Privacy) ->
     if judgement == "refuted":
         return f"{claimed} is refuted: epsilon is above {bound:.3g}"
     if judgement == "consistent":
-        return f"{claimed} is consistent with it, and more than {ceiling:.3g} is the most that could have been refuted"
+        return f"{claimed} is consistent with it, where any below {ceiling:.3g} could have been refuted"
     return (
         f"uninformative of {claimed}: had every guess been right, no claim above {ceiling:.3g} would have been refuted"
     )
