@@ -1,11 +1,10 @@
 """How far one image pulls at each weight of an open denoiser: norms of the loss gradient, tensor by tensor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..audit.context import Arrays, Auxiliary
 from ..audit.target import Target
@@ -37,8 +36,9 @@ def gradient_norms(target: Target, images: ImageSet, aux: Auxiliary, timesteps: 
     def ask() -> Arrays:
         opened = target.weights()
         passes = Passes(opened, target.key, target.generator, aux.shared, timesteps * noises)
+        weights = [w for w in opened.module.parameters() if w.requires_grad]
         rows = []
-        with thawed(opened.module) as weights, aux.context.progress.task("loss gradients", total=len(images)) as step:
+        with aux.context.progress.task("loss gradients", total=len(images)) as step:
             for one in images.batches(64):
                 part = passes.part(one)
                 for i in range(len(one)):
@@ -51,21 +51,7 @@ def gradient_norms(target: Target, images: ImageSet, aux: Auxiliary, timesteps: 
     return ask()["norm"]
 
 
-@contextmanager
-def thawed(module: nn.Module) -> Iterator[list[Tensor]]:
-    """The weights of ``module``, open to gradients inside; afterwards they are frozen again if they were."""
-    weights = [w for w in module.parameters() if w.is_floating_point()]
-    frozen = [w for w in weights if not w.requires_grad]
-    for weight in frozen:
-        weight.requires_grad = True
-    try:
-        yield list(weights)
-    finally:
-        for weight in frozen:
-            weight.requires_grad = False
-
-
-def _norms(passes: Passes, part: Part, i: int, weights: list[Tensor], timesteps: int, noises: int) -> FloatArray:
+def _norms(passes: Passes, part: Part, i: int, weights: Sequence[Tensor], timesteps: int, noises: int) -> FloatArray:
     """Of image ``i`` of ``part``."""
     x_0 = part.x_0[i : i + 1]
     levels = passes.spread(timesteps)
