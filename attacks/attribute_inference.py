@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ..audit.attributes import ATTRIBUTES, Values, attribute_of, lesion_area
+from ..audit.attributes import ATTRIBUTES, WORDS, Values, attribute_of, lesion_area
 from ..audit.context import Arrays, Auxiliary
 from ..audit.errors import SkippedError
 from ..audit.plugin import attack
@@ -92,9 +92,9 @@ def _attributes(samples: ImageSet, reference: ImageSet, classes: int) -> tuple[d
         known = attribute_of(reference, attribute, edges)
         if known is None or getattr(samples, attribute) is None:
             who = "reference patients" if known is None else "released images"
-            notes.append(f"{attribute}: the {who} have none")
+            notes.append(f"{WORDS[attribute]}: the {who} have none")
         elif len(np.unique(known)) < 2:
-            notes.append(f"{attribute}: all reference patients are of one class")
+            notes.append(f"{WORDS[attribute]}: all reference patients are of one class")
         else:
             wanted[attribute] = edges
     return wanted, notes

@@ -10,6 +10,8 @@ from .types import FloatArray, ImageSet, Masks
 ATTRIBUTES = ("label", "center", "mask")
 """The fields of ``ImageSet`` that can be asked for; of a mask, the size of its lesion by classes."""
 
+WORDS = {"label": "class", "center": "centre", "mask": "lesion size"}
+
 Values = NDArray[Any]
 
 

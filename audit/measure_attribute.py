@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .attributes import attribute_of
+from .attributes import WORDS, attribute_of
 from .clustered import mean_interval
 from .context import Context
 from .inferred_risk import Success
@@ -52,7 +52,7 @@ def measure_attribute(scores: AttributeScores, truth: Truth, context: Context) -
     if judged:
         worst = _worst(judged, hidden, member, context.confidence)
     else:
-        known = [f"{e.group}: hardly hidden" for e in single]
+        known = [f"{WORDS[e.group]}: hardly hidden" for e in single]
         worst = _unmeasured("", len(member), "; ".join([*(e.note for e in gaps), *known]))
     rates = [e for name, s in told.items() for e in _successes(name, s, patients, member, context.confidence)]
     return Measured((worst, *single, *gaps, *rates), (), scores.notes)
@@ -108,8 +108,8 @@ def _p_value(success: Success, member: NDArray[np.bool_], strata: Names, context
 
 def _lacks(guesses: AttributeGuesses, truth: Truth, member: NDArray[np.bool_]) -> str:
     """What an attribute lacks to be measured, or ""."""
-    name = guesses.attribute
-    true = attribute_of(truth.candidates, name, guesses.edges)
+    name = WORDS[guesses.attribute]
+    true = attribute_of(truth.candidates, guesses.attribute, guesses.edges)
     if true is None:
         return f"{name}: the candidates have none"
     if len(np.unique(true)) < 2:
@@ -169,7 +169,7 @@ def _worst(
             "detectable": None if None in would_show else max(d for d in would_show if d is not None),
             "p_value": min(e.p_value for e in single if e.p_value is not None),
             "method": f"{METHOD}; largest of {len(hidden)}, bounds and p-value corrected for that (Bonferroni, Holm)",
-            "note": f"{worst.group}: {worst.note}",
+            "note": f"{WORDS[worst.group]}: {worst.note}",
         }
     )
 
@@ -189,7 +189,7 @@ def _successes(
         found.append(
             Estimate(
                 name="attribute_success",
-                group=f"{name}, {who}",
+                group=f"{WORDS[name]}, {who}",
                 value=float(values[side].mean()),
                 low=interval.low,
                 high=interval.high,

@@ -33,6 +33,8 @@ def print_record(record: AuditRecord, folder: Path) -> None:
     for finding in (f for f in record.findings if f.status != "ok" and f.family != "validity"):
         console.print(f"  [yellow]{finding.status:<12}[/yellow] {escape(f'{finding.plugin}: {finding.reason}')}")
     checked = any(f.kind == "check" and f.family == "validity" for f in record.findings)
+    if not any(finding.family == "attribute" for finding in record.findings):
+        console.print("  [yellow]not tested  [/yellow] inference of attributes: no attack was asked for")
     for rule in record.verdict.rules:
         if checked and rule.name.startswith("validity.") and rule.outcome == "pass":
             continue  # said above

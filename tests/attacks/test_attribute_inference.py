@@ -90,7 +90,7 @@ def test_a_relation_that_holds_for_everybody_is_no_leak():
     """Labels show in the image, and are learned by heart with the images: of patients who were never seen too."""
     split = cohort(2, replace(HIDDEN, visible=True, noise=0.01))
     scores, measured = audited(split, release(split, 0.0, 2))
-    known = next(e for e in measured.estimates if e.name == "attribute_success" and e.group == "label, holdout")
+    known = next(e for e in measured.estimates if e.name == "attribute_success" and e.group == "class, holdout")
     assert known.value > 0.6
     assert risk(measured).p_value > 0.05
     assert {g.attribute for g in scores.guesses} == {"label", "center", "mask"}
@@ -141,10 +141,10 @@ def test_order_of_candidates_does_not_matter_and_the_same_seed_gives_the_same_bi
 def test_without_an_attribute_on_both_sides_there_is_nothing_to_ask():
     split = cohort(7)
     bare = replace(release(split, 0.0, 7), label=None, center=None, mask=None)
-    with pytest.raises(SkippedError, match="no attribute to infer: label: the released images have none"):
+    with pytest.raises(SkippedError, match="no attribute to infer: class: the released images have none"):
         audited(split, bare)
     one = replace(split.reference, label=np.zeros(len(split.reference), np.int64), center=None, mask=None)
-    with pytest.raises(SkippedError, match=r"all reference patients are of one class.*center: the reference patients"):
+    with pytest.raises(SkippedError, match=r"all reference patients are of one class.*centre: the reference patients"):
         audited(replace(split, reference=one), release(split, 0.0, 7))
 
 

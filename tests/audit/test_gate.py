@@ -194,3 +194,32 @@ def test_every_attack_of_a_family_must_stay_within_the_limit():
     assert judge((*CLEAN.values(), wide)).outcome == "inconclusive"
     leak = finding("logan", "membership", estimate("auc", 0.75, 0.67, 0.82, 0.59, "both", 0.5))
     assert judge((*CLEAN.values(), leak)).outcome == "fail"
+
+
+TOLD = {
+    "small": estimate("attribute_risk", 0.02, -0.05, 0.09, 0.12),
+    "large": estimate("attribute_risk", 0.5, 0.3, 0.7, 0.12),
+    "unsure": estimate("attribute_risk", 0.1, -0.05, 0.25, 0.12),
+    "blind": estimate("attribute_risk", 0.0, -0.05, 0.05, 0.4),
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"), [("small", "pass"), ("large", "fail"), ("unsure", "inconclusive"), ("blind", "inconclusive")]
+)
+def test_attributes_that_were_measured_count_for_the_verdict(told, outcome):
+    assert judge((*CLEAN.values(), finding("attribute-inference", "attribute", TOLD[told]))).outcome == outcome
+
+
+def test_a_pass_does_not_ask_for_attributes_nor_does_what_could_not_be_asked_make_one():
+    unknown = Estimate(name="attribute_risk", value=None, n=6, unit="patient", worse="higher", note="6 patients")
+    for untested in (
+        finding("attribute-inference", "attribute", status="skipped", reason="there is no attribute"),
+        finding("attribute-inference", "attribute", unknown),
+    ):
+        found = judge((*CLEAN.values(), untested))
+        assert found.outcome == "pass"
+        assert not any(rule.name.startswith("attribute") for rule in found.rules)
+        assert judge((untested,)).outcome == "inconclusive"
+    broken = finding("attribute-inference", "attribute", status="error", reason="ValueError")
+    assert judge((*CLEAN.values(), broken)).outcome == "inconclusive"

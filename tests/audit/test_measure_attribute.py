@@ -115,7 +115,7 @@ def test_the_worst_attribute_is_judged_with_a_correction_for_having_looked_at_se
     measured = measure_attribute(scores, truth, CONTEXT)
     worst, label, center = (figure(measured, group) for group in ("", "label", "center"))
     assert worst.value == max(label.value, center.value) == center.value
-    assert worst.note.startswith("center: guessed right with the release")
+    assert worst.note.startswith("centre: guessed right with the release")
     assert worst.high >= max(label.high, center.high)
     assert worst.low <= center.low
     assert worst.p_value == pytest.approx(0.002)  # the smallest of 999 permutations, twice
@@ -155,14 +155,14 @@ def test_what_cannot_be_measured_is_no_number_and_says_why():
     few = truth_of(rng, side=6)
     measured = measure_attribute(AttributeScores((guessed(rng, few, 0.5),)), few, CONTEXT)
     assert figure(measured).value is None
-    assert figure(measured).note == "label: 6 patients on one side, at least 10 needed"
+    assert figure(measured).note == "class: 6 patients on one side, at least 10 needed"
     truth = truth_of(rng)
     guesses = guessed(rng, truth, 0.5)
     one = replace(truth, candidates=replace(truth.candidates, label=np.zeros(len(truth.member), np.int64)))
     assert "one class" in figure(measure_attribute(AttributeScores((guesses,)), one, CONTEXT)).note
     none = replace(truth, candidates=replace(truth.candidates, label=None))
     assert (
-        figure(measure_attribute(AttributeScores((guesses,)), none, CONTEXT)).note == "label: the candidates have none"
+        figure(measure_attribute(AttributeScores((guesses,)), none, CONTEXT)).note == "class: the candidates have none"
     )
     known = measure_attribute(AttributeScores((guessed(rng, truth, 0.0, easy=0.95),)), truth, CONTEXT)
     assert figure(known).value is None
