@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from ..audit.record import AuditRecord, Estimate, Finding, Plot, Series
 from .fairness import voided
-from .measures import Scale
+from .measure import Scale
 from .power import KINDS, kind_of
 from .wording import number, share
 

@@ -4,7 +4,8 @@ import re
 from typing import Literal
 
 from ..audit.record import Estimate
-from .measures import Scale, measure_of
+from .measure import Scale
+from .measures import measure_of
 
 Reading = Literal["differs", "no difference", "centre", "unmeasured", "context"]
 MINUS = "\N{MINUS SIGN}"
