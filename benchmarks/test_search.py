@@ -1,12 +1,22 @@
-"""The exact search of an audit against scikit-learn and numpy: 2,000 queries, 5,000 references, 4,096 pixels."""
+"""The exact search of an audit against FAISS, scikit-learn and numpy, and its memory on maps of growing size.
 
+By default 2,000 queries, 5,000 references, 4,096 pixels. The sizes to state, each in a process of its own:
+``python benchmarks/searching.py top 10000 50000`` (seconds against FAISS with exactly computed distances, memory beyond
+the images) and ``python benchmarks/searching.py attack 200000 50000`` (resident memory of ``nearest``; 13 GB of disk).
+"""
+
+import json
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from privbench.attacks import spaces
 from privbench.attacks.search import nearest_distance, patient_ranking
+from privbench.attacks.streaming import vector_ranking
 from privbench.audit.types import RANKS, ImageSet
 
 QUERIES, REFERENCES, SIDE, IMAGES = 2000, 5000, 64, 4
@@ -40,8 +50,38 @@ def error(found, copies):
     return float(np.abs(found[::10] / copies - 1).max())
 
 
+def searching(*arguments):
+    """What ``searching.py`` prints."""
+    command = [sys.executable, str(Path(__file__).with_name("searching.py")), *map(str, arguments)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def test_the_five_nearest_against_faiss(benchmark):
+    """Both in one process; extra_info holds the ratios of time and the memory beyond the images."""
+    found = benchmark.pedantic(searching, ("top", QUERIES, REFERENCES), rounds=1)
+    assert found["error"] < 1e-6
+    benchmark.extra_info.update(found)
+
+
+@pytest.mark.parametrize(("samples", "candidates"), [(4000, 2000), (8000, 2000), (4000, 4000)])
+def test_the_attack_on_memory_maps(benchmark, samples, candidates):
+    """`nearest` in the space of pixels: seconds double with either side, memory does not."""
+    benchmark.extra_info.update(benchmark.pedantic(searching, ("attack", samples, candidates), rounds=1))
+
+
+def test_vector_ranking(benchmark, pixels, copies):
+    """Every query to the 48 nearest patients in a stream, right to 1e-5: what `nearest` asks for."""
+    queries, references = pixels
+    asked = ImageSet(queries, np.array([f"q{i}" for i in range(QUERIES)]))
+    searched = ImageSet(references, np.repeat([f"p{i:04d}" for i in range(REFERENCES // IMAGES)], IMAGES))
+    options = {"scale": 1 / SIDE, "device": "cpu"}
+    found = benchmark.pedantic(vector_ranking, (asked, searched), options, rounds=3, warmup_rounds=1)
+    assert found.distance.shape == (QUERIES, RANKS)
+    benchmark.extra_info["error_at_a_copy"] = error(found.distance[:, 0], copies)
+
+
 def test_patient_ranking(benchmark, pixels, copies):
-    """Every query to every patient's nearest image, right to 1e-5: what `nearest` asks for."""
+    """The same by a space that gives every distance: what `nearest` asks for where there are no vectors."""
     queries, references = pixels
     asked = ImageSet(queries, np.array([f"q{i}" for i in range(QUERIES)]))
     searched = ImageSet(references, np.repeat([f"p{i:04d}" for i in range(REFERENCES // IMAGES)], IMAGES))
@@ -52,7 +92,7 @@ def test_patient_ranking(benchmark, pixels, copies):
 
 
 def test_nearest_distance(benchmark, pixels, copies):
-    """FAISS, its proposals recomputed: what `gan-leaks` asks for."""
+    """The nearest two, computed again: what `gan-leaks` asks for."""
     found = benchmark.pedantic(nearest_distance, pixels, **ROUNDS)
     benchmark.extra_info["error_at_a_copy"] = error(found, copies)
 

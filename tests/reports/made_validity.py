@@ -19,6 +19,7 @@ ON_IMAGES = {
     "rotation": 0.0321,
     "elastic": 0.0274,
     "foreground": 0.0871,
+    "turned": 0.0185,
     "mixture": None,
 }
 
