@@ -41,7 +41,7 @@ def gradient_norms(
     combine: Annotated[
         Combine,
         Field(description="a patient's score: of the images the largest, the mean, or as shadow models teach"),
-    ] = "learned",
+    ] = "mean",
 ) -> MembershipScores:
     """Norms of the loss gradient, tensor by tensor, judged by a classifier that shadow models taught (GSA).
 
@@ -52,8 +52,9 @@ def gradient_norms(
     Each model's norms are first brought to mean 0 and deviation 1 over reference patients whom it never saw. A score is
     the log-odds of membership.
 
-    A patient's score is learned too by default: a second regression, on the largest, mean and smallest log-odds of a
-    reference patient's images (each from a classifier fitted without that patient) and their number.
+    A patient's score is by default the mean log-odds of the images. With ``combine=learned`` it is learned too: a second
+    regression, on the largest, mean and smallest log-odds of a reference patient's images (each from a classifier
+    fitted without that patient) and their number. With few reference patients its weights are of any sign.
 
     Raises:
         AccessError: if the weights are not granted.

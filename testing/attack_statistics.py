@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..audit.attributes import attribute_of
 from ..audit.errors import BadInputError, SkippedError
+from ..audit.measure_membership import MEAN
 from ..audit.record import Estimate
 from ..audit.stages import measure
 from ..audit.types import (
@@ -312,4 +313,5 @@ def _figures(audit: Audit, scores: AttackScores) -> list[tuple[str, str, float |
         return e.name, e.group, e.value, e.p_value
 
     measured = measure(scores, audit.truth, audit.engine)
-    return [figures(e) for e in measured.estimates]
+    # A mean of images does depend on the scale.
+    return [figures(e) for e in measured.estimates if e.group != MEAN]
