@@ -52,7 +52,7 @@ def gradient_norms(
     Each model's norms are first brought to mean 0 and deviation 1 over reference patients whom it never saw. A score is
     the log-odds of membership.
 
-    A patient's score is by default the mean log-odds of the images. With ``combine=learned`` it is learned too: a second
+    A patient's score is by default the mean log-odds of the images. With ``combine=learned`` it is learned: a second
     regression, on the largest, mean and smallest log-odds of a reference patient's images (each from a classifier
     fitted without that patient) and their number. With few reference patients its weights are of any sign.
 

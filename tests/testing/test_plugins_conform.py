@@ -30,7 +30,7 @@ ATTACKS = {
     "dp-canary": {"seeds": 8, "canaries": 40, "timesteps": 3, "noises": 1},
     "domias": {"seeds": 20},
     "gan-leaks": {"seeds": 40},
-    "gradient-norms": {"seeds": 6, "shadows": 2, "timesteps": 1, "world": World(reference=12, side=16)},
+    "gradient-norms": {"seeds": 6, "shadows": 2, "timesteps": 2},
     "lira": {"seeds": 12, "shadows": 4, "timesteps": 2, "noises": 1},
     "logan": {"seeds": 20, "space": "pca"},
     "loss": {"seeds": 12, "timesteps": 3, "noises": 2},
