@@ -18,8 +18,8 @@ from .planting import Planted, plant
 from .power_curve import PowerCurve
 from .record import Measurement
 from .simulated_audits import by_counting, by_overfitting, by_running
-from .simulated_guesses import by_guessing
 from .simulated_guards import Guarded, by_guarding
+from .simulated_guesses import by_guessing
 from .stats import reduce_by_patient
 from .types import (
     AttackScores,
@@ -132,7 +132,9 @@ def certify_on_denoiser(attack: Attack, overfit: Overfit, truth: Truth, depth: D
     patients = np.unique(candidates.patient)
     member, strata = truth.of_patients(patients)
     wanted = max(2, round(depth.known * len(patients)))
-    order = _evenly(strata, context.rng("known"))
+    # Not the attack's own place in the tree of seeds: all of an audit's attacks are asked about the same patients, so
+    # that one model is overfitted for all of them.
+    order = _evenly(strata, replace(context, path=("certificate",)).rng("known"))
     known = np.isin(candidates.patient, patients[order[:wanted]])
     asked = np.isin(candidates.patient, patients[order[: (1 + UNKNOWN_FOR_KNOWN) * wanted]])
     opened = overfit(candidates.take(known))

@@ -10,7 +10,6 @@ from .auc import auc_interval
 from .stats import Interval, roc_auc
 from .types import FloatArray, Names
 
-
 LEAST = 2
 """Patients a side: one chooses, one measures."""
 

@@ -307,8 +307,8 @@ class GalleryScores:
 
     Attributes:
         name: what the queries are, e.g. ``unseen patients``.
-        similarity: ``(q, g)`` float32, higher = more likely the same patient; ``-inf`` where a gallery's image is not to
-            be found, as it is the query itself, say.
+        similarity: ``(q, g)`` float32, higher = more likely the same patient; ``-inf`` where a gallery's image
+            is not to be found, as it is the query itself, say.
         query: ``(q,)`` the patient that each query shows.
         gallery: ``(g,)`` the patient that each of the gallery's images shows.
     """
@@ -327,8 +327,8 @@ class LinkageScores:
         similarity: ``(n_samples, n_candidates)`` float32, higher = more likely the same patient.
         strangers: ``(k, n_candidates)`` float32, the same from real images of reference patients, who are no
             candidates: what a false match looks like.
-        power: the verifier on pairs of unseen patients, the decisive kind first: real pairs where there are any. Without
-            power the finding is invalid.
+        power: the verifier on pairs of unseen patients, the decisive kind first: real pairs where there are any.
+            Without power the finding is invalid.
         notes: what a reader of the result should know.
         searches: the verifier in searches for unseen patients: more of its power.
         verifiers: the same of each of several verifiers, where the scores above are of all together; else empty.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from privbench.audit.types import ImageSet
 from privbench.audit.closest import closest, closest_by_brute_force
+from privbench.audit.types import ImageSet
 
 POSES = {"shift": 1, "mirror": True}
 

@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 import small_audits
 from scipy.stats import binomtest, kstest
-from small_audits import ATTACKS, attacked, cohort, p_value, truth_of
+from small_audits import ATTACKS, FAMILY, attacked, cohort, p_value, truth_of
 from tables import Row, arguments, audits, write_table
 
 from privbench.audit import (
@@ -31,7 +31,6 @@ from privbench.audit.validity import check_comparison
 from privbench.generators.fresh import Fresh
 
 PATIENTS = 40
-FAMILY = {"nearest": "memorization", "gan-leaks": "membership", "loss": "membership", "siamese": "reidentification"}
 DEPENDS: tuple[ModuleType, ...] = (
     small_audits,
     auc,

@@ -13,29 +13,45 @@ from pathlib import Path
 
 import numpy as np
 
+from privbench.attacks.domias import domias
 from privbench.attacks.gan_leaks import gan_leaks
+from privbench.attacks.logan import logan
 from privbench.attacks.loss import loss
+from privbench.attacks.monte_carlo import monte_carlo
 from privbench.attacks.nearest import nearest
+from privbench.attacks.pfami import pfami
+from privbench.attacks.pia import pia
+from privbench.attacks.pian import pian
+from privbench.attacks.secmi import secmi
 from privbench.attacks.siamese import siamese
 from privbench.audit.candidates import draw_candidates, write_candidates
-from privbench.audit.certify import Attack, OpenDenoiser
+from privbench.audit.certify import Attack
 from privbench.audit.context import Arrays, Auxiliary, Context
+from privbench.audit.making import Opened
 from privbench.audit.measured import Measured, Truth
 from privbench.audit.persist import load_images
 from privbench.audit.stages import measure
 from privbench.audit.target import Access, Target
 from privbench.audit.types import AttackScores, ImageSet, Split
 from privbench.cohorts.brain_sim import brain_sim
+from privbench.testing.audits import HEADLINE
 from privbench.testing.denoisers import Memorizer
 
 ATTACKS: dict[str, Callable[..., AttackScores]] = {
     "nearest": nearest,
     "gan-leaks": gan_leaks,
+    "monte-carlo": monte_carlo,
+    "logan": logan,
+    "domias": domias,
     "loss": loss,
+    "secmi": secmi,
+    "pia": pia,
+    "pian": pian,
+    "pfami": pfami,
     "siamese": siamese,
 }
-TESTED = {"nearest": "copied_share", "gan-leaks": "auc", "loss": "auc", "siamese": "linked_excess"}
-"""The estimate whose p-value accuses."""
+"""Those that need no trained generator."""
+FAMILY = dict.fromkeys(ATTACKS, "membership") | {"nearest": "memorization", "siamese": "reidentification"}
 REFERENCE = 200
 NETWORKS = ("copy detector", "verifier")
 _trained: dict[tuple[str, ...], Arrays] = {}
@@ -91,7 +107,8 @@ def attack_of(name: str, split: Split) -> Attack:
     """An attack with its default options, on any released images."""
     auxiliary = Auxiliary(split.reference, split.public, Context(path=("attack", name), keeper=trained_once))
 
-    def attack(samples: ImageSet, candidates: ImageSet, denoiser: OpenDenoiser | None) -> AttackScores:
+    def attack(samples: ImageSet, candidates: ImageSet, opened: Opened | None) -> AttackScores:
+        denoiser = opened[1] if opened else None
         return ATTACKS[name](Target(samples, Access.DENOISER, "simulated", denoiser), candidates, auxiliary)
 
     return attack
@@ -99,11 +116,11 @@ def attack_of(name: str, split: Split) -> Attack:
 
 def attacked(name: str, truth: Truth, split: Split, seed: int) -> Measured:
     """What an attack finds; the denoiser, where it asks for one, knows the samples by heart."""
-    scores = attack_of(name, split)(truth.samples, truth.candidates, lambda: Memorizer(truth.samples))
+    scores = attack_of(name, split)(truth.samples, truth.candidates, ("", lambda: Memorizer(truth.samples)))
     return measure(scores, truth, Context(seed=seed, path=("attack", name, "statistics")))
 
 
 def p_value(name: str, measured: Measured) -> float:
     """Of the estimate that accuses; nan where the attack's own check failed."""
-    found = [e.p_value for e in measured.estimates if e.name == TESTED[name] and not e.group]
+    found = [e.p_value for e in measured.estimates if e.name == HEADLINE[FAMILY[name]] and not e.group]
     return float("nan") if measured.invalid or not found or found[0] is None else found[0]

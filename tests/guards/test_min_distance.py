@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import shift as moved
 
+from privbench.audit.closest import closest, closest_by_brute_force
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
 from privbench.audit.types import ImageSet, TrainingData
-from privbench.audit.closest import closest, closest_by_brute_force
 from privbench.guards.min_distance import MinDistance
 
 CONTEXT = Context(path=("guard", "min-distance"))
