@@ -5,10 +5,11 @@ from scipy.cluster.vq import kmeans2, vq
 
 from ..audit.context import Arrays, Context
 from ..audit.types import FloatArray, ImageSet, Index
+from .streaming import forget
 
 CELLS, DIMENSIONS = 8, 32
 LEARNED_FROM = 1000  # reference images at most
-BLOCK = 4096
+BLOCK = 512
 
 
 def cells_of(reference: ImageSet, asked: tuple[ImageSet, ImageSet], context: Context, name: str) -> tuple[Index, Index]:
@@ -36,10 +37,11 @@ def cells_of(reference: ImageSet, asked: tuple[ImageSet, ImageSet], context: Con
     learned = context.kept(f"{name} cells", learn, reference)
 
     def cells(images: ImageSet) -> Index:
-        found = [
-            _nearest(part, learned["centre"], learned["axes"], learned["middles"]) for part in images.batches(BLOCK)
-        ]
-        return np.concatenate([np.zeros(0, np.intp), *found])
+        found = [np.zeros(0, np.intp)]
+        for part in images.batches(BLOCK):
+            found.append(_nearest(part, learned["centre"], learned["axes"], learned["middles"]))
+            forget(images.pixels)
+        return np.concatenate(found)
 
     return cells(asked[0]), cells(asked[1])
 

@@ -128,8 +128,8 @@ def test_the_terminal_shows_it_with_every_record(name, capsys, monkeypatch):
 def test_a_card_names_each_kind_from_the_smallest_share_on():
     assert reach_of(certified(nearest(leaks=False))) == (
         "Exact or noisy copies would have been noticed from 1.1% [0.9% to 1.5%] of the released images; shifted copies "
-        "from 1.4%; copies of other contrast from 1.5%; turned lesions from 1.8%; bent copies from 2.7%; rotated copies "
-        "from 3.2%; copied lesions from 8.7%; not noticed at any share up to 40%: mixtures of two patients."
+        "from 1.4%; copies of other contrast from 1.5%; turned lesions from 1.8%; bent copies from 2.7%; rotated "
+        "copies from 3.2%; copied lesions from 8.7%; not noticed at any share up to 40%: mixtures of two patients."
     )
 
 
