@@ -8,6 +8,7 @@ from pydantic import Field
 from scipy.spatial.distance import cdist
 
 import privbench as pb
+from privbench.audit.persist import fingerprint
 
 
 def _patients(rng, role, count, per_patient, size):
@@ -133,7 +134,7 @@ class Dark:
             tau_from="given",
             closest=float(distances.min()),
             members=len(data.members),
-            members_sha256="unknown",
+            members_sha256=fingerprint("members", data.members).sha256,
             released=len(kept),
             drawn=len(images),
             rejected=len(images) - len(kept),
