@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import RidgeClassifier
 
 from ..audit.attributes import Values
-from ..audit.check_features import Features, image_features
+from ..audit.checks.features import Features, image_features
 from ..audit.types import FloatArray, ImageSet, Index, Names
 from .search import Compare
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audit.alteration import altered
 from ..audit.context import Context
+from ..audit.power.alteration import altered
 from ..audit.types import GalleryScores, ImageSet, Index, Names, PairScores, Pixels
 from .ensemble import Ensemble, averaged
 from .verifier import ALTERED, views_of
 
 PAIRS, COPIES = 50_000, 5_000  # pairs of two patients that are kept at most: of real images, of each kind of copy
 KINDS = {"noise": "noise", "shift": "shift", "intensity": "intensity", "rotation": "rotate"}
-STRENGTHS = (1.0, 0.5, 2.0)  # times the amounts that audit/alteration.py documents
+STRENGTHS = (1.0, 0.5, 2.0)  # times the amounts that audit/power/alteration.py documents
 REAL, ACROSS, ALL = "unseen patients", "across visits", "perturbed copies"
 Mask = NDArray[np.bool_]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .context import Context
 from .persist import load_images, save_images
-from .stats import shuffle_within
+from .statistics.stats import shuffle_within
 from .types import ImageSet, Index, Names, Split
 from .whole import write_whole
 

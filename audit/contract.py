@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from .attributes import ATTRIBUTES
 from .errors import BadInputError
-from .measured import Truth
+from .measures.measured import Truth
 from .plugin import Need
 from .registry import Plugin
 from .types import (

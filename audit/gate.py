@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .certificate import FAITHFUL
-from .measure_canaries import judgement_in
+from .measures.canaries import judgement_in
+from .power.certificate import FAITHFUL
 from .record import Estimate, Finding, Outcome, Rule, Verdict
 
 CRITERIA = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .check_guard import about_distances, about_members
+from .checks.guard import about_distances, about_members
 from .context import Progress, Silent
 from .errors import BadInputError
 from .outputs import GUARD, GuardManifest, hashes, load_record

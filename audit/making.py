@@ -8,12 +8,12 @@ from typing import cast
 
 import numpy as np
 
-from .certificate import Depth
 from .contract import check_needs, check_samples
 from .errors import BadInputError, SkippedError
 from .outputs import on_grid
 from .persist import fingerprint, load_images, load_split, save_images, save_split
 from .plugin import Chooses, Declares, Generator, Guard, Overfits, Refits
+from .power.certificate import Depth
 from .processes import meet, part, rank
 from .record import Declaration, Fingerprint, GuardCertificate, Privacy
 from .staging import Staging

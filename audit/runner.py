@@ -10,15 +10,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import certified
+from .checks.fairness import invalidated
 from .context import Progress, Silent
 from .contract import check_needs
 from .errors import BadInputError, SkippedError
-from .exposure import load_exposures, strongest_attacks
-from .fairness import invalidated
 from .gate import judge
-from .measured import Truth
+from .measures.exposure import load_exposures, strongest_attacks
+from .measures.measured import Truth
 from .outputs import RunFolder
+from .power.certificate import certified
 from .provenance import provenance
 from .record import AuditRecord, AuditSpec, Finding
 from .registry import load

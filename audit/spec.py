@@ -8,9 +8,9 @@ from typing import get_args
 from pydantic import ValidationError
 
 from .catalogue import Kind, available
-from .certificate import depth_of
 from .errors import BadInputError
 from .plugin import Family
+from .power.certificate import depth_of
 from .record import AuditSpec, PluginSpec
 from .registry import Plugin, load
 

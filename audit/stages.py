@@ -13,28 +13,29 @@ import numpy as np
 
 from .candidates import load_candidates, without_attributes, write_candidates, write_truth
 from .catalogue import PACKAGE
-from .certificate import DEPTHS, depth_of
-from .certify import certify_on_denoiser, certify_on_samples
-from .check_guard import FAMILY, NAME, check_guard
-from .confidential import confidential_csv
+from .checks.guard import FAMILY, NAME, check_guard
+from .checks.validity import Checked, check_comparison
 from .context import Auxiliary, Context
 from .contract import check_scores
 from .errors import AccessError, BadInputError, InvalidError, SkippedError
-from .exposure import save_exposures
 from .keeping import StoreKeeper
 from .making import Making, Opened
-from .measure_attribute import measure_attribute
-from .measure_canaries import measure_canaries
-from .measure_linkage import measure_linkage
-from .measure_membership import measure_membership
-from .measure_memorization import measure_memorization
-from .measured import Measured, Truth
+from .measures.attribute import measure_attribute
+from .measures.canaries import measure_canaries
+from .measures.confidential import confidential_csv
+from .measures.exposure import save_exposures
+from .measures.linkage import measure_linkage
+from .measures.measured import Measured, Truth
+from .measures.membership import measure_membership
+from .measures.memorization import measure_memorization
 from .persist import fingerprint
+from .power.certificate import DEPTHS, depth_of
+from .power.certify import certify_on_denoiser, certify_on_samples
+from .power.simulated_guards import Guarded
 from .provenance import code_hash, libraries
 from .record import Finding, Measurement, PluginSpec, Status
 from .registry import Plugin
 from .retraining import Retraining, coins
-from .simulated_guards import Guarded
 from .target import Access, Target
 from .types import (
     AttackScores,
@@ -47,7 +48,6 @@ from .types import (
     MemorizationScores,
     Split,
 )
-from .validity import Checked, check_comparison
 from .whole import write_text_whole
 
 FINDING, SCORES, FLAGGED = "finding.json", "confidential.csv", "flagged.npy"

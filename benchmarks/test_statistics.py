@@ -6,12 +6,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from privbench.audit.auc import auc_interval
 from privbench.audit.context import Context
-from privbench.audit.measure_memorization import measure_memorization
-from privbench.audit.measured import Truth
-from privbench.audit.resampling import bootstrap, resampled_auc
-from privbench.audit.stats import roc_auc, roc_curve
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.memorization import measure_memorization
+from privbench.audit.statistics.auc import auc_interval
+from privbench.audit.statistics.resampling import bootstrap, resampled_auc
+from privbench.audit.statistics.stats import roc_auc, roc_curve
 from privbench.audit.types import ImageSet, MemorizationScores, Ranking, SpaceDistances
 
 SAMPLES, PATIENTS, IMAGES = 480, 264, 4

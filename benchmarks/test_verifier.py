@@ -7,7 +7,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from torch.nn import functional
 
 from privbench.attacks.verifier import EMBEDDING, Verifier
-from privbench.audit.retrieval import Searches
+from privbench.audit.statistics.retrieval import Searches
 from privbench.audit.types import GalleryScores
 from privbench.testing.memory import peak_bytes
 

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from ..audit.context import Context
 from ..audit.errors import BadInputError
-from ..audit.pictures import read_mask, read_picture
 from ..audit.plugin import cohort
+from ..audit.reading.pictures import read_mask, read_picture
 from ..audit.types import ImageSet, Split
 from .checks import require_folder
 from .metadata import Listing, read_metadata

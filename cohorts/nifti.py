@@ -16,8 +16,8 @@ from pydantic import Field
 from ..audit.context import Context
 from ..audit.errors import BadInputError
 from ..audit.plugin import cohort
+from ..audit.reading.volumes import AXES, ENDINGS, cut, normalised, read_shape, read_volume, stem
 from ..audit.types import ImageSet, Labels, Split
-from ..audit.volumes import AXES, ENDINGS, cut, normalised, read_shape, read_volume, stem
 from .checks import require_folder
 from .splitting import Shares, split_patients
 from .volumes import in_plane, resampled, resampled_mask

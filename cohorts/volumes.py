@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..audit.reading.volumes import AXES
 from ..audit.types import Masks, Pixels
-from ..audit.volumes import AXES
 
 Plane = tuple[float, float]
 

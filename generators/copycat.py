@@ -7,11 +7,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ..audit.alteration import Alteration, altered, mixed, partners, pasted, turned
 from ..audit.context import Context
 from ..audit.errors import BadInputError
-from ..audit.planting import LESIONS
 from ..audit.plugin import generator
+from ..audit.power.alteration import Alteration, altered, mixed, partners, pasted, turned
+from ..audit.power.planting import LESIONS
 from ..audit.types import ImageSet, Index, TrainingData, concatenate
 from .real import released, reserve_of, spread
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..audit.attributes import attribute_of
 from ..audit.errors import BadInputError, SkippedError
-from ..audit.measure_membership import MEAN
+from ..audit.measures.membership import MEAN
 from ..audit.record import Estimate
 from ..audit.stages import measure
 from ..audit.types import (

@@ -11,7 +11,7 @@ import numpy as np
 from ..audit.candidates import draw_candidates, without_attributes, write_candidates
 from ..audit.context import Auxiliary, Context
 from ..audit.contract import check_scores
-from ..audit.measured import Measured, Truth
+from ..audit.measures.measured import Measured, Truth
 from ..audit.persist import load_images
 from ..audit.plugin import Facts, facts_of, options_model
 from ..audit.record import Privacy

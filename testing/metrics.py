@@ -108,7 +108,7 @@ def _require_complete(found: Measurement) -> None:
         require(
             e.low is not None and e.high is not None,
             f"{name} has no interval",
-            "resample patients (or use audit.stats.proportion_interval) for low and high",
+            "resample patients (or use audit.statistics.stats.proportion_interval) for low and high",
         )
         assert e.low is not None
         assert e.high is not None

@@ -8,14 +8,17 @@ from ..audit.types import FloatArray
 from .conformance import Check, checked, require, run_all
 
 TprAtFpr = Callable[[FloatArray, FloatArray, float], tuple[int, float]]
-"""Scores of members and of others, and the target, to members called and the threshold: ``audit.stats.tpr_at_fpr``."""
+"""Scores of members and of others, and the target, to members called and the threshold.
+
+Like ``audit.statistics.stats.tpr_at_fpr``.
+"""
 
 TARGETS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.29, 0.5, 1.0)
 NOTHING: Mapping[str, str] = {}
 
 
 def check_tpr_at_fpr(function: TprAtFpr) -> None:
-    """Make every check of a function like ``audit.stats.tpr_at_fpr``.
+    """Make every check of a function like ``audit.statistics.stats.tpr_at_fpr``.
 
     Raises:
         ConformanceError: listing every failed check, what was seen and what to do.

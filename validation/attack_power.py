@@ -11,23 +11,18 @@ from scipy.stats import binomtest
 from small_audits import ATTACKS, attack_of, attacked, cohort, p_value, truth_of
 from tables import Row, arguments, audits, write_table
 
-from privbench.audit import (
-    alteration,
-    excess,
-    measure_linkage,
-    measure_membership,
-    measure_memorization,
-    memorization_copies,
-    memorization_near,
-    planting,
-)
-from privbench.audit import certify as certifying
-from privbench.audit import simulated_audits as simulation
-from privbench.audit.alteration import Alteration
-from privbench.audit.certificate import DEPTHS
 from privbench.audit.context import Context
-from privbench.audit.measured import Truth
-from privbench.audit.planting import KINDS
+from privbench.audit.measures import excess, memorization_copies, memorization_near
+from privbench.audit.measures import linkage as measure_linkage
+from privbench.audit.measures import membership as measure_membership
+from privbench.audit.measures import memorization as measure_memorization
+from privbench.audit.measures.measured import Truth
+from privbench.audit.power import alteration, planting
+from privbench.audit.power import certify as certifying
+from privbench.audit.power import simulated_audits as simulation
+from privbench.audit.power.alteration import Alteration
+from privbench.audit.power.certificate import DEPTHS
+from privbench.audit.power.planting import KINDS
 from privbench.audit.types import Split, TrainingData
 from privbench.generators.copycat import Copycat
 

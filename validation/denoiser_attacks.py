@@ -17,8 +17,8 @@ from privbench.attacks.pian import pian
 from privbench.attacks.secmi import secmi
 from privbench.audit.context import Auxiliary, Context
 from privbench.audit.errors import SkippedError
-from privbench.audit.measure_membership import measure_membership
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.membership import measure_membership
 from privbench.audit.record import Estimate
 from privbench.audit.target import Access, Target
 from privbench.audit.types import FloatArray, ImageSet, MembershipScores, Split, TrainingData, concatenate

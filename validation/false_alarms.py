@@ -8,26 +8,19 @@ from scipy.stats import binomtest, kstest
 from small_audits import ATTACKS, FAMILY, attacked, cohort, p_value, truth_of
 from tables import Row, arguments, audits, write_table
 
-from privbench.audit import (
-    auc,
-    clustered,
-    excess,
-    gate,
-    measure_linkage,
-    measure_membership,
-    measure_memorization,
-    memorization_copies,
-    memorization_near,
-    risk,
-    stats,
-    validity,
-)
+from privbench.audit import gate
+from privbench.audit.checks import validity
+from privbench.audit.checks.fairness import invalidated
+from privbench.audit.checks.validity import check_comparison
 from privbench.audit.context import Context
-from privbench.audit.fairness import invalidated
 from privbench.audit.gate import judge
+from privbench.audit.measures import excess, memorization_copies, memorization_near
+from privbench.audit.measures import linkage as measure_linkage
+from privbench.audit.measures import membership as measure_membership
+from privbench.audit.measures import memorization as measure_memorization
 from privbench.audit.record import Finding
+from privbench.audit.statistics import auc, clustered, risk, stats
 from privbench.audit.types import TrainingData
-from privbench.audit.validity import check_comparison
 from privbench.generators.fresh import Fresh
 
 PATIENTS = 40

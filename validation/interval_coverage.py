@@ -7,12 +7,12 @@ import simulated
 from simulated import EFFECTS, Effect, Side
 from tables import Row, arguments, audits, write_table
 
-from privbench.audit import auc, clustered, resampling, risk, stats, strongest
-from privbench.audit.auc import auc_interval
-from privbench.audit.clustered import mean_interval, split_interval
-from privbench.audit.resampling import bootstrap, draws, resampled_auc
-from privbench.audit.risk import risk_interval
-from privbench.audit.stats import Interval, difference_interval, proportion_interval, tpr_at_fpr
+from privbench.audit.statistics import auc, clustered, resampling, risk, stats, strongest
+from privbench.audit.statistics.auc import auc_interval
+from privbench.audit.statistics.clustered import mean_interval, split_interval
+from privbench.audit.statistics.resampling import bootstrap, draws, resampled_auc
+from privbench.audit.statistics.risk import risk_interval
+from privbench.audit.statistics.stats import Interval, difference_interval, proportion_interval, tpr_at_fpr
 from privbench.audit.types import FloatArray, Names
 
 SIZES = (20, 60, 200)

@@ -25,11 +25,11 @@ from privbench.attacks.pian import pian
 from privbench.attacks.secmi import secmi
 from privbench.attacks.siamese import siamese
 from privbench.audit.candidates import draw_candidates, write_candidates
-from privbench.audit.certify import Attack
 from privbench.audit.context import Arrays, Auxiliary, Context
 from privbench.audit.making import Opened
-from privbench.audit.measured import Measured, Truth
+from privbench.audit.measures.measured import Measured, Truth
 from privbench.audit.persist import load_images
+from privbench.audit.power.certify import Attack
 from privbench.audit.stages import measure
 from privbench.audit.target import Access, Target
 from privbench.audit.types import AttackScores, ImageSet, Split

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ...audit.blend import feather, over
+from ...audit.power.blend import feather, over
 from ...audit.types import Masks, Pixels
 
 MARGIN, EDGE, RING = 1.0, 2.0, 4.0

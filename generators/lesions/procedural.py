@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ...audit.blend import over
+from ...audit.power.blend import over
 from ...audit.types import ImageSet, Masks, Pixels
 from .foreground import Foreground, place
 

@@ -10,10 +10,10 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ...audit.dicom import is_dicom
 from ...audit.errors import BadInputError
-from ...audit.pictures import SUFFIXES
-from ...audit.scans import ENDINGS
+from ...audit.reading.dicom import is_dicom
+from ...audit.reading.pictures import SUFFIXES
+from ...audit.reading.scans import ENDINGS
 from ...audit.types import Labels, Names
 
 TABLE = "metadata.csv"

@@ -14,9 +14,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ...audit.errors import BadInputError, unreadable
-from ...audit.pictures import SUFFIXES, read_mask, read_picture, resized, resized_mask
-from ...audit.scale import Range, by_type, require_content
-from ...audit.scans import is_nifti, is_scan, read_scan, read_scan_mask, recoloured
+from ...audit.reading.pictures import SUFFIXES, read_mask, read_picture, resized, resized_mask
+from ...audit.reading.scale import Range, by_type, require_content
+from ...audit.reading.scans import is_nifti, is_scan, read_scan, read_scan_mask, recoloured
 from ...audit.types import Masks, Pixels
 
 KNOWN = {"label": "label", "labels": "label", "source": "source", "sources": "source"}

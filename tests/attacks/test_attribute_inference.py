@@ -8,14 +8,14 @@ from sklearn.linear_model import RidgeClassifier
 
 from privbench.attacks.attribute_inference import attribute_inference
 from privbench.attacks.inference import Matches, Near, closeness, nearest_image, told_by_looks
-from privbench.audit.alteration import altered
 from privbench.audit.attributes import attribute_of, lesion_area
 from privbench.audit.candidates import without_attributes
-from privbench.audit.check_features import image_features
+from privbench.audit.checks.features import image_features
 from privbench.audit.context import Auxiliary, Context
 from privbench.audit.errors import SkippedError
-from privbench.audit.measure_attribute import measure_attribute
-from privbench.audit.measured import Truth
+from privbench.audit.measures.attribute import measure_attribute
+from privbench.audit.measures.measured import Truth
+from privbench.audit.power.alteration import altered
 from privbench.audit.target import Target
 from privbench.audit.types import ImageSet, Split, concatenate
 from privbench.testing import World, release

@@ -11,8 +11,8 @@ from privbench.attacks.pia import pia
 from privbench.attacks.pian import pian
 from privbench.attacks.secmi import secmi
 from privbench.audit.context import Auxiliary, Context
-from privbench.audit.measure_membership import measure_membership
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.membership import measure_membership
 from privbench.audit.target import Access, Target
 from privbench.audit.types import TrainingData, concatenate
 from privbench.cohorts.brain_sim import brain_sim

@@ -8,16 +8,16 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 
 from privbench.attacks.guard_hole import guard_hole
-from privbench.audit.certificate import DEPTHS
-from privbench.audit.certify import certify_on_samples
 from privbench.audit.closest import clearance, closest, metric_of, poses_of
 from privbench.audit.context import Auxiliary, Context
 from privbench.audit.errors import BadInputError, SkippedError
-from privbench.audit.measure_membership import measure_membership
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.membership import measure_membership
 from privbench.audit.plugin import attack
+from privbench.audit.power.certificate import DEPTHS
+from privbench.audit.power.certify import certify_on_samples
+from privbench.audit.power.simulated_guards import Guarded
 from privbench.audit.record import GuardCertificate
-from privbench.audit.simulated_guards import Guarded
 from privbench.audit.target import Target
 from privbench.audit.types import ImageSet, MembershipScores, Split, concatenate
 from privbench.testing import check_attack

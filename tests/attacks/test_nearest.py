@@ -11,11 +11,11 @@ from privbench.attacks.nearest import nearest
 from privbench.attacks.searched import NAMES
 from privbench.attacks.spaces import background
 from privbench.audit import inception
-from privbench.audit.alteration import pasted, turned
 from privbench.audit.contract import check_scores
 from privbench.audit.errors import BadInputError, SkippedError
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
 from privbench.audit.plugin import options_model
+from privbench.audit.power.alteration import pasted, turned
 from privbench.audit.target import Target
 from privbench.audit.types import RANKS, ImageSet, concatenate
 

@@ -12,10 +12,10 @@ from privbench.attacks.siamese import siamese
 from privbench.attacks.verifier import Verifier
 from privbench.attacks.verifier_power import KINDS, STRENGTHS, power_of
 from privbench.audit.context import Auxiliary, Context
-from privbench.audit.measure_linkage import measure_linkage
-from privbench.audit.measured import Truth
-from privbench.audit.retrieval import Searches
-from privbench.audit.stats import roc_auc
+from privbench.audit.measures.linkage import measure_linkage
+from privbench.audit.measures.measured import Truth
+from privbench.audit.statistics.retrieval import Searches
+from privbench.audit.statistics.stats import roc_auc
 from privbench.audit.target import Target
 from privbench.audit.types import ImageSet, concatenate
 from privbench.cohorts.nifti import nifti

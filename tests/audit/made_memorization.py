@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from privbench.audit.context import Context
-from privbench.audit.measured import Measured, Truth
-from privbench.audit.memorization_near import Space
+from privbench.audit.measures.measured import Measured, Truth
+from privbench.audit.measures.memorization_near import Space
 from privbench.audit.record import Estimate
 from privbench.audit.types import ImageSet, MemorizationScores, Ranking, SpaceDistances
 

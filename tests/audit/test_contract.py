@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from privbench.audit.contract import check_scores
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
 from privbench.audit.types import ImageSet, MembershipScores, MemorizationScores, Ranking, SpaceDistances
 
 PATIENTS = np.array(["a", "b", "c"])

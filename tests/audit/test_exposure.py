@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from privbench.audit.context import Context
-from privbench.audit.exposure import exposures, load_exposures, save_exposures, strongest_attacks
-from privbench.audit.measured import Truth
+from privbench.audit.measures.exposure import exposures, load_exposures, save_exposures, strongest_attacks
+from privbench.audit.measures.measured import Truth
 from privbench.audit.types import (
     ImageSet,
     LinkageScores,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from privbench.audit.fairness import invalidated
+from privbench.audit.checks.fairness import invalidated
 from privbench.audit.gate import judge
 from privbench.audit.record import Estimate, Finding
 

@@ -7,15 +7,15 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import cohen_kappa_score
 
-from privbench.audit import linkage as searching
-from privbench.audit.agreement import fleiss_kappa, kappa_interval
 from privbench.audit.context import Context
 from privbench.audit.contract import check_scores
 from privbench.audit.gate import judge
-from privbench.audit.linkage import Linkage
-from privbench.audit.measure_linkage import measure_linkage
-from privbench.audit.measured import Truth
+from privbench.audit.measures import links as searching
+from privbench.audit.measures.linkage import measure_linkage
+from privbench.audit.measures.links import Linkage
+from privbench.audit.measures.measured import Truth
 from privbench.audit.record import Estimate, Finding
+from privbench.audit.statistics.agreement import fleiss_kappa, kappa_interval
 from privbench.audit.types import GalleryScores, ImageSet, LinkageScores, PairScores
 
 SIDE, VISITS, DIMENSIONS, SAMPLES = 50, 2, 16, 200

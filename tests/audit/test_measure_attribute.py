@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from privbench.audit.attributes import attribute_of
-from privbench.audit.certificate import Depth
-from privbench.audit.certify import certify_on_samples
-from privbench.audit.confidential import confidential_csv
 from privbench.audit.context import Context
 from privbench.audit.contract import check_scores
-from privbench.audit.inferred_risk import Success
-from privbench.audit.measure_attribute import measure_attribute
-from privbench.audit.measured import Truth
+from privbench.audit.measures.attribute import measure_attribute
+from privbench.audit.measures.confidential import confidential_csv
+from privbench.audit.measures.inferred_risk import Success
+from privbench.audit.measures.measured import Truth
+from privbench.audit.power.certificate import Depth
+from privbench.audit.power.certify import certify_on_samples
 from privbench.audit.types import AttributeGuesses, AttributeScores, ImageSet, Split, concatenate
 from privbench.testing import World, release
 

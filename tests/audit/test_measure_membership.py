@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from privbench.audit.context import Context
 from privbench.audit.gate import judge
-from privbench.audit.measure_membership import measure_membership
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.membership import measure_membership
 from privbench.audit.record import Finding
 from privbench.audit.types import ImageSet, MembershipScores
 

@@ -5,10 +5,10 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from privbench.audit.context import Context
-from privbench.audit.measure_linkage import measure_linkage
-from privbench.audit.measure_membership import measure_membership
-from privbench.audit.measure_memorization import measure_memorization
-from privbench.audit.measured import Truth
+from privbench.audit.measures.linkage import measure_linkage
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.membership import measure_membership
+from privbench.audit.measures.memorization import measure_memorization
 from privbench.audit.types import (
     ImageSet,
     LinkageScores,

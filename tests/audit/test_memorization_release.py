@@ -5,9 +5,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from privbench.audit.memorization_copies import Hits
-from privbench.audit.memorization_patients import copies_by_patient, exposed, most_copies, tail, tail_plot
-from privbench.audit.memorization_release import (
+from privbench.audit.measures.memorization_copies import Hits
+from privbench.audit.measures.memorization_patients import copies_by_patient, exposed, most_copies, tail, tail_plot
+from privbench.audit.measures.memorization_release import (
     chance_of_exposure,
     release_curve,
     release_plot,

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from privbench.audit import measure_memorization as measure
-from privbench.audit.measured import Truth
-from privbench.audit.memorization_authenticity import AUTHENTICITY
-from privbench.audit.memorization_c_t import C_T, c_t, resampled_c_t
-from privbench.audit.memorization_dcr import DCR, NNDR, protection, resampled_median
-from privbench.audit.memorization_relative import RELATIVE
+from privbench.audit.measures import memorization as measure
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.memorization_authenticity import AUTHENTICITY
+from privbench.audit.measures.memorization_c_t import C_T, c_t, resampled_c_t
+from privbench.audit.measures.memorization_dcr import DCR, NNDR, protection, resampled_median
+from privbench.audit.measures.memorization_relative import RELATIVE
 from privbench.audit.types import ImageSet, MemorizationScores, Ranking, SpaceDistances
 
 from .made_memorization import build, context, named

@@ -9,17 +9,17 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import binom
 
-from privbench.audit.confidential import confidential_csv
+from privbench.audit.checks.fairness import invalidated
 from privbench.audit.context import Context
 from privbench.audit.contract import check_scores
-from privbench.audit.fairness import invalidated
 from privbench.audit.gate import judge
-from privbench.audit.measure_canaries import judgement_in, measure_canaries
-from privbench.audit.measured import Truth
-from privbench.audit.one_run import judgement_of, one_run_bound, one_run_ceiling, one_run_p_value
+from privbench.audit.measures.canaries import judgement_in, measure_canaries
+from privbench.audit.measures.confidential import confidential_csv
+from privbench.audit.measures.measured import Truth
 from privbench.audit.record import Finding, Privacy
 from privbench.audit.retraining import coins
 from privbench.audit.stages import measure
+from privbench.audit.statistics.one_run import judgement_of, one_run_bound, one_run_ceiling, one_run_p_value
 from privbench.audit.types import CanaryScores, ImageSet
 
 CLAIM = Privacy(

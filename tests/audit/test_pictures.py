@@ -9,7 +9,7 @@ from PIL import Image
 
 from privbench.audit.errors import BadInputError
 from privbench.audit.outputs import RunFolder
-from privbench.audit.pictures import read_mask, read_picture
+from privbench.audit.reading.pictures import read_mask, read_picture
 from privbench.audit.types import ImageSet
 
 # How the cohort and the generator `folder` read: as stored, or with the channels that the cohort has.

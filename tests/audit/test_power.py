@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from privbench.audit.certificate import DEPTHS, Depth, certificate_of, certified, depth_of
 from privbench.audit.context import Context
-from privbench.audit.measured import Truth
-from privbench.audit.planting import KINDS, Planted, plant
-from privbench.audit.power_curve import PowerCurve, effective
+from privbench.audit.measures.measured import Truth
+from privbench.audit.power.certificate import DEPTHS, Depth, certificate_of, certified, depth_of
+from privbench.audit.power.curve import PowerCurve, effective
+from privbench.audit.power.planting import KINDS, Planted, plant
+from privbench.audit.power.simulated_audits import by_counting, by_overfitting, by_running
 from privbench.audit.record import Estimate, Finding
-from privbench.audit.simulated_audits import by_counting, by_overfitting, by_running
 from privbench.audit.types import ImageSet, MembershipScores, concatenate
 
 SIDE, N = 40, 200  # patients of either side, released images

@@ -7,11 +7,11 @@ import pytest
 import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
-from privbench.audit import retrieval
 from privbench.audit.context import Context
-from privbench.audit.measure_retrieval import measure_retrieval
-from privbench.audit.measured import Truth
-from privbench.audit.retrieval import Searches, chance_at_r
+from privbench.audit.measures.measured import Truth
+from privbench.audit.measures.retrieval import measure_retrieval
+from privbench.audit.statistics import retrieval
+from privbench.audit.statistics.retrieval import Searches, chance_at_r
 from privbench.audit.types import GalleryScores, ImageSet
 
 NAMES = ("mean_average_precision_at_r", "r_precision", "precision_at_1")

@@ -291,7 +291,8 @@ def test_an_unfair_comparison_makes_the_attacks_invalid_and_lists_the_pairs_apar
 
 
 def test_a_crashed_check_is_a_finding_that_the_next_run_asks_again(toy, tmp_path, monkeypatch):
-    from privbench.audit import stages, validity
+    from privbench.audit import stages
+    from privbench.audit.checks import validity
 
     def broken(_):
         raise RuntimeError("out of order")

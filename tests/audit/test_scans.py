@@ -11,9 +11,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from privbench.audit.errors import BadInputError
-from privbench.audit.pictures import read_mask, read_picture
-from privbench.audit.scans import read_scan, read_scan_mask
-from privbench.audit.volumes import cut, slices
+from privbench.audit.reading.pictures import read_mask, read_picture
+from privbench.audit.reading.scans import read_scan, read_scan_mask
+from privbench.audit.reading.volumes import cut, slices
 
 LABEL = "generator 'folder'"
 RAMP = np.arange(40 * 30).reshape(40, 30)

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from privbench.audit import stats
+from privbench.audit.statistics import stats
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
 

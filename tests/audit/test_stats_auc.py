@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from privbench.audit.auc import auc_detectable, auc_interval
-from privbench.audit.stats import roc_auc
+from privbench.audit.statistics.auc import auc_detectable, auc_interval
+from privbench.audit.statistics.stats import roc_auc
 
 SCORES = st.lists(st.integers(-9, 9).map(float), min_size=3, max_size=12).map(np.array)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
-from privbench.audit.clustered import mean_interval, split_interval, wilson
+from privbench.audit.statistics.clustered import mean_interval, split_interval, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 40), (39, 40), (10, 10)])

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from privbench.audit import resampling
-from privbench.audit.resampling import bootstrap, draws, resampled_auc
+from privbench.audit.statistics import resampling
+from privbench.audit.statistics.resampling import bootstrap, draws, resampled_auc
 
 SCORES = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=20).map(np.array)
 OWNERS = np.repeat(["a", "b", "c", "d"], [1, 2, 3, 4])

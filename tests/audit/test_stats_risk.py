@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from privbench.audit.risk import normalised_risk, risk_interval
+from privbench.audit.statistics.risk import normalised_risk, risk_interval
 
 CELL = st.integers(0, 40)
 

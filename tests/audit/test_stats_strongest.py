@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from privbench.audit.stats import roc_auc
-from privbench.audit.strongest import strongest
+from privbench.audit.statistics.stats import roc_auc
+from privbench.audit.statistics.strongest import strongest
 
 MEMBER = np.arange(80) < 40
 CENTERS = np.array(["east", "west"])[np.arange(80) % 2]

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from privbench.audit import check_blind
-from privbench.audit.check_blind import check_blind as ask_blind
-from privbench.audit.check_inputs import Comparison
-from privbench.audit.check_inputs import Tested as Answer
-from privbench.audit.check_shift import cramers_v, ks_distance
+from privbench.audit.checks import blind as check_blind
+from privbench.audit.checks.blind import check_blind as ask_blind
+from privbench.audit.checks.inputs import Comparison
+from privbench.audit.checks.inputs import Tested as Answer
+from privbench.audit.checks.shift import cramers_v, ks_distance
+from privbench.audit.checks.validity import CHECKS, HEADER, VALIDITY_LEVEL, Check, check_comparison
 from privbench.audit.context import Context
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
 from privbench.audit.types import ImageSet, Split, concatenate
-from privbench.audit.validity import CHECKS, HEADER, VALIDITY_LEVEL, Check, check_comparison
 from privbench.cohorts.brain_sim import brain_sim
 
 PER_SIDE = 30

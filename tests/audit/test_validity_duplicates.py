@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from privbench.audit.check_copies import QUERIES, Sketch, closest
-from privbench.audit.check_duplicates import BY_PIXELS, check_duplicates
-from privbench.audit.check_inputs import Comparison
-from privbench.audit.check_overlap import check_overlap, plain_name
+from privbench.audit.checks.copies import QUERIES, Sketch, closest
+from privbench.audit.checks.duplicates import BY_PIXELS, check_duplicates
+from privbench.audit.checks.inputs import Comparison
+from privbench.audit.checks.overlap import check_overlap, plain_name
 from privbench.audit.context import Context
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
 from privbench.audit.types import ImageSet, Split
 from privbench.cohorts.brain_sim import brain_sim
 from privbench.cohorts.nifti import nifti

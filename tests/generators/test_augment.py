@@ -7,7 +7,7 @@ import pytest
 
 from privbench.audit.candidates import draw_candidates, write_candidates
 from privbench.audit.context import Context
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
 from privbench.audit.persist import load_images
 from privbench.audit.plugin import facts_of
 from privbench.audit.registry import load

@@ -9,9 +9,9 @@ import pytest
 import torch
 from scipy import ndimage
 
-from privbench.audit.blend import feather
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
+from privbench.audit.power.blend import feather
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.dfgm import Dfgm
 from privbench.generators.lesions.foreground import (

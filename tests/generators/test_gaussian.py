@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from privbench.audit.candidates import draw_candidates, write_candidates
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
-from privbench.audit.measured import Truth
+from privbench.audit.measures.measured import Truth
 from privbench.audit.persist import load_images
 from privbench.audit.record import Estimate
 from privbench.audit.registry import load

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privbench.audit.alteration import CHANGES
 from privbench.audit.context import Context
 from privbench.audit.errors import BadInputError
+from privbench.audit.power.alteration import CHANGES
 from privbench.audit.types import ImageSet, TrainingData
 from privbench.generators.copycat import Copycat
 from privbench.generators.fresh import Fresh

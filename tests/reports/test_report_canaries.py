@@ -7,7 +7,7 @@ import pytest
 
 from privbench.audit.context import Context
 from privbench.audit.gate import judge
-from privbench.audit.measure_canaries import measure_canaries
+from privbench.audit.measures.canaries import measure_canaries
 from privbench.audit.record import Finding
 from privbench.audit.types import CanaryScores
 from privbench.reports.advice import name_of, reason_of

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from privbench.audit.stats import tpr_at_fpr
+from privbench.audit.statistics.stats import tpr_at_fpr
 from privbench.testing import ConformanceError, check_tpr_at_fpr, tpr_at_fpr_checks
 
 

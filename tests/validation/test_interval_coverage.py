@@ -52,8 +52,8 @@ def test_every_interval_in_use_covers_what_it_says(covered):
 @pytest.mark.parametrize("effect", ["null", "moderate", "strong"])
 def test_an_interval_that_takes_images_for_independent_is_caught(study, effect):
     """The closed form and the bootstrap alike, given a patient of its own for each image."""
-    from privbench.audit.auc import auc_interval
-    from privbench.audit.resampling import bootstrap, resampled_auc
+    from privbench.audit.statistics.auc import auc_interval
+    from privbench.audit.statistics.resampling import bootstrap, resampled_auc
 
     chosen = next(e for e in study.EFFECTS if e.name == effect)
     closed = resampled = 0

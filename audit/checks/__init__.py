@@ -1,0 +1,1 @@
+"""Is the comparison fair? Asked of the real images before any attack."""

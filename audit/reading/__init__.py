@@ -1,0 +1,1 @@
+"""How pictures and volumes are read, whoever reads them."""
