@@ -101,13 +101,15 @@ def next_steps_of(record: AuditRecord) -> tuple[str, ...]:
 
 
 def _after_a_fail(failed: list[Rule]) -> tuple[str, ...]:
-    looks = []
+    files: dict[str, list[str]] = {}
     for family, plugin in dict.fromkeys((*r.name.split(".")[:2], "")[:2] for r in failed):
         if family in _FILES and plugin:
-            looks.append(
-                f"Look at confidential/{plugin}.csv in the folder of this run: it {_FILES[family]}. "
-                "It identifies patients and is for the owner of the data only."
-            )
+            files.setdefault(family, []).append(f"confidential/{plugin}.csv")
+    looks = [
+        f"Look at {listed(own)} in the folder of this run: {'it' if len(own) == 1 else 'each'} {_FILES[family]}. "
+        "It identifies patients and is for the owner of the data only."
+        for family, own in files.items()
+    ]
     return (
         "Do not release these images or the generator.",
         *looks,
