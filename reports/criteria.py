@@ -7,7 +7,7 @@ from ..audit.gate import OPTIONAL
 from ..audit.record import AuditRecord, Estimate, Finding, Rule
 from .fairness import voided
 from .measures import measure_of
-from .power import listed, reach_of
+from .power import listed, reach_of, reach_of_several
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 OUTCOMES: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
@@ -67,6 +67,10 @@ TITLES = {question.family: question.title for question in QUESTIONS} | {
 }
 
 
+MANY = 3
+"""Attacks of one kind that are all shown large."""
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One criterion, with what was found.
@@ -82,7 +86,7 @@ class Criterion:
         measured: the primary estimates, each with its finding.
         missing: findings of this family that give no number, each with a reason.
         rules: the verdict rules of this family.
-        reaches: for each attack that gave a result, the smallest leaks it would have found.
+        reaches: for each attack that gave a result, or for many together, the smallest leaks they would have found.
         failures: rules that failed although no finding of this family is valid.
         part: which part of the criterion this is, or "".
         parts: what the criterion is divided into; then the fields from ``measured`` on are those of all parts.
@@ -109,6 +113,21 @@ class Criterion:
         return f"{self.title} of {self.part}" if self.part else self.title
 
     @property
+    def large(self) -> tuple[tuple[Finding, Estimate], ...]:
+        """The measured estimates that are shown large: of many attacks those of the one that found most."""
+        valued = [(f, e) for f, e in self.measured if e.value is not None]
+        if len({f.plugin for f, _ in valued}) <= MANY:
+            return tuple(valued)
+        most, _ = max(valued, key=lambda pair: _beyond_null(pair[1]))
+        return tuple((f, e) for f, e in valued if f is most)
+
+    @property
+    def small(self) -> tuple[tuple[Finding, Estimate], ...]:
+        """Where there are many attacks, the first estimate of each, for a table."""
+        valued = {f.plugin: (f, e) for f, e in reversed(self.measured) if e.value is not None}
+        return tuple(reversed(valued.values())) if len(valued) > MANY else ()
+
+    @property
     def gaps(self) -> dict[tuple[str, str], list[Estimate]]:
         """The primary estimates without a number, by plugin and reason: they are said in one line."""
         found: dict[tuple[str, str], list[Estimate]] = {}
@@ -116,6 +135,20 @@ class Criterion:
             if estimate.value is None:
                 found.setdefault((finding.plugin, estimate.note), []).append(estimate)
         return found
+
+
+def _beyond_null(estimate: Estimate) -> float:
+    """How far a value lies beyond its null, on the side that is a leak."""
+    if estimate.worse == "none" or estimate.value is None or estimate.null is None:
+        return 0.0
+    beyond = estimate.value - estimate.null
+    return abs(beyond) if estimate.worse == "both" else -beyond if estimate.worse == "lower" else beyond
+
+
+def _reaches(attacks: list[Finding]) -> tuple[tuple[str, str], ...]:
+    if len(attacks) <= MANY:
+        return tuple((f.plugin, reach_of(f)) for f in attacks)
+    return ((f"{len(attacks)} attacks together", reach_of_several(attacks)),)
 
 
 def outcome_of(rules: tuple[Rule, ...]) -> Outcome:
@@ -192,7 +225,7 @@ def _criterion(record: AuditRecord, question: Question) -> Criterion:
         measured=measured,
         missing=tuple(f for f in own if f.status != "ok"),
         rules=rules,
-        reaches=tuple((f.plugin, reach_of(f)) for f in own if f.status == "ok"),
+        reaches=_reaches([f for f in own if f.status == "ok"]),
         failures=() if measured else tuple(r for r in rules if r.outcome == "fail"),
         part=question.part,
     )

@@ -93,8 +93,11 @@ def reach_of_all(record: AuditRecord) -> str:
     Empty where no attack gave a result, for then nothing is said of leaks at all.
     """
     attacks = [f for f in record.findings if f.kind == "attack" and f.status == "ok"]
-    if not attacks:
-        return ""
+    return reach_of_several(attacks) if attacks else ""
+
+
+def reach_of_several(attacks: list[Finding]) -> str:
+    """The same for some attacks."""
     without = [f.plugin for f in attacks if not planted_in(f)]
     if len(without) == len(attacks):
         return UNKNOWN

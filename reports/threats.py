@@ -10,11 +10,10 @@ from .wording import share
 # What no built-in attack covers unless one of the named plugins ran.
 _THREATS = (
     ("Inferring attributes of a patient (a diagnosis, say) beyond membership.", {"attribute-inference"}),
-    ("Membership inference with shadow models (LiRA, RMIA, gradient-based).", {"lira", "rmia", "gsa"}),
+    ("Membership inference with shadow models (LiRA, RMIA, gradient-based).", {"lira", "rmia", "gradient-norms"}),
     ("Extracting training images by directed querying or from the weights.", {"extraction"}),
     ("Several releases, or a retrained generator, from the same patients taken together.", {"releases"}),
     ("Combining the release with other sources an attacker may hold (reports, other scans).", {"linkage"}),
-    ("A claimed differential-privacy budget against an audited bound.", {"dp-canary"}),
 )
 
 
@@ -41,6 +40,8 @@ def untested_threats(record: AuditRecord) -> tuple[str, ...]:
     elif record.access.lower() == "denoiser":
         lines.append("An attacker who holds the model's weights: images and queries of the model were granted.")
     lines += [words for words, plugins in _THREATS if not plugins & done]
+    if record.declaration.privacy and "dp-canary" not in done:
+        lines.append("A claimed differential-privacy budget against an audited bound.")
     return tuple(lines)
 
 

@@ -75,3 +75,8 @@ def test_a_rule_about_a_claim_reads_well():
     assert name_of(rule) == "Claim of differential privacy: audited lower bound on epsilon (dp-canary)"
     assert reason_of(rule, record) == rule.reason
     assert "could have been refuted" in rule.reason
+
+
+def test_where_nothing_is_claimed_no_claim_stays_untested(record):
+    assert record.declaration.privacy is None
+    assert UNTESTED not in untested_threats(record)

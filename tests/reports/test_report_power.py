@@ -21,7 +21,7 @@ from privbench.reports.power import KINDS, UNKNOWN, brief_of, mark_of, reach_of,
 from privbench.reports.power_table import power_table_of
 from privbench.reports.threats import untested_threats
 
-from .made_findings import nearest
+from .made_findings import membership, nearest
 from .made_records import RECORDS, blind, careless, passing, uncertified
 from .made_validity import ON_IMAGES, certified
 
@@ -211,3 +211,26 @@ def test_a_power_curve_has_a_line_for_each_kind_and_the_eighty_per_cent(record):
     assert labels[:-1] == [KINDS[kind].noun for kind in ON_IMAGES]
     assert set(figure.plot.series[-1].y) == {0.8}
     assert len(figure.rows) == sum(len(series.x) for series in figure.plot.series[:-1])
+
+
+def test_of_many_attacks_the_one_that_found_most_is_large_and_all_stand_in_a_table():
+    asked = [
+        membership("gan-leaks", "SAMPLES", (value, value - 0.07, value + 0.07), i).model_copy(
+            update={"plugin": f"attack-{i}"}
+        )
+        for i, value in enumerate((0.52, 0.31, 0.6, 0.55))
+    ]
+    record = passing(findings=tuple(certified(f, {"exact": 0.01 * (i + 1)}) for i, f in enumerate(asked)))
+    criterion = next(c for c in criteria_of(record) if c.family == "membership").parts[0]
+    assert {f.plugin for f, _ in criterion.large} == {"attack-1"}, "an AUC far below 0.5 is a leak too"
+    assert [f.plugin for f, _ in criterion.small] == [f.plugin for f in asked]
+    ((who, reach),) = criterion.reaches
+    assert who == "4 attacks together"
+    assert "would have been noticed from 1%" in reach
+    assert "All attacks of this kind" in html(record, None)
+
+
+def test_few_attacks_are_all_large(record):
+    for criterion in criteria_of(record):
+        assert criterion.small == ()
+        assert len(criterion.large) == sum(e.value is not None for _, e in criterion.measured)
