@@ -8,6 +8,7 @@ from ..audit.record import AuditRecord, Estimate, Finding, Rule
 from .fairness import voided
 from .measures import measure_of
 from .power import listed, reach_of, reach_of_several
+from .wording import title_of
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 OUTCOMES: dict[Outcome, str] = {"pass": "Pass", "fail": "Fail", "inconclusive": "Inconclusive"}
@@ -128,13 +129,21 @@ class Criterion:
         return tuple(reversed(valued.values())) if len(valued) > MANY else ()
 
     @property
+    def compared(self) -> str:
+        """What ``small`` holds."""
+        return ", ".join(dict.fromkeys(title_of(e.name) for _, e in self.small))
+
+    @property
     def gaps(self) -> dict[tuple[str, str], list[Estimate]]:
-        """The primary estimates without a number, by plugin and reason: they are said in one line."""
-        found: dict[tuple[str, str], list[Estimate]] = {}
+        """The primary estimates without a number, by plugins and reason: what many lack alike is said once."""
+        by_plugin: dict[tuple[str, str], list[Estimate]] = {}
         for finding, estimate in self.measured:
             if estimate.value is None:
-                found.setdefault((finding.plugin, estimate.note), []).append(estimate)
-        return found
+                by_plugin.setdefault((finding.plugin, estimate.note), []).append(estimate)
+        alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for (plugin, note), estimates in by_plugin.items():
+            alike.setdefault((note, tuple(e.name for e in estimates)), []).append(plugin)
+        return {(", ".join(plugins), note): by_plugin[plugins[0], note] for (note, _), plugins in alike.items()}
 
 
 def _beyond_null(estimate: Estimate) -> float:

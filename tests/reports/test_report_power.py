@@ -227,7 +227,9 @@ def test_of_many_attacks_the_one_that_found_most_is_large_and_all_stand_in_a_tab
     ((who, reach),) = criterion.reaches
     assert who == "4 attacks together"
     assert "would have been noticed from 1%" in reach
-    assert "All attacks of this kind" in html(record, None)
+    assert "Membership AUC of all attacks of this kind" in html(record, None)
+    (who,) = {plugins for plugins, _ in criterion.gaps}
+    assert who == ", ".join(f.plugin for f in asked), "what all lack alike is said once"
 
 
 def test_few_attacks_are_all_large(record):
