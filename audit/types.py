@@ -217,8 +217,8 @@ class Ranking:
         found = np.take_along_axis(nearest, chosen, axis=1)
         # Of each patient the images side by side, the last one again where another has more.
         each = order[first[:, None] + np.minimum(np.arange(images.max(initial=1)), images[:, None] - 1)]
-        among = each[chosen].reshape(len(chosen), -1)
-        best = np.take_along_axis(distance, among, axis=1).reshape(*chosen.shape, -1).argmin(axis=2)
+        among = each[chosen].reshape(len(chosen), chosen.shape[1] * each.shape[1])
+        best = np.take_along_axis(distance, among, axis=1).reshape(*chosen.shape, each.shape[1]).argmin(axis=2)
         there = np.isfinite(found)
         return cls(
             found.astype(np.float32),
