@@ -11,6 +11,7 @@ from ..record import AuditRecord, Estimate, Finding
 
 COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 PLANTED = "detectable_share"
+FAMILIES = ("memorization", "membership", "reidentification", "attribute", "canary", "guard", "utility")
 
 
 def print_record(record: AuditRecord, folder: Path) -> None:
@@ -22,7 +23,7 @@ def print_record(record: AuditRecord, folder: Path) -> None:
         f"attacker granted {escape(record.access)}, seed {record.spec.seed}"
     )
     _print_checks(record, console)
-    console.print(_findings(record))
+    _print_findings(record, console)
     console.print(
         "null: without a leak; detects: smallest value found with 80% power at 5% false alarms\n", style="dim"
     )
@@ -57,18 +58,26 @@ def _print_checks(record: AuditRecord, console: Console) -> None:
         console.print(f"  [{color}]{word:<12}[/{color}] {escape(f'{check.plugin}: {said}')}")
 
 
-def _findings(record: AuditRecord) -> Table:
+def _print_findings(record: AuditRecord, console: Console) -> None:
+    """The overall figures, family by family; what several plugins could not measure alike is said once, below."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("finding", f"value [{record.spec.confidence:.0%} interval]", "null", "detects", "n"):
         table.add_column(title, justify="right" if title in {"null", "detects"} else "left", overflow="fold")
-    for finding in (f for f in record.findings if f.family != "validity"):
+    gaps: dict[str, dict[str, None]] = {}
+    shown = [f for f in record.findings if f.family != "validity" and f.status != "skipped"]
+    for finding in sorted(shown, key=lambda f: FAMILIES.index(f.family) if f.family in FAMILIES else len(FAMILIES)):
         table.add_section()
         state = "" if finding.status == "ok" else f"[yellow]{finding.status}[/yellow], see below"
         table.add_row(f"[bold]{escape(finding.plugin)}[/bold] [dim]{escape(finding.family)}[/dim]", state)
         unfair = finding.status == "invalid" and finding.reason.startswith("the check '")
-        for estimate in (e for e in finding.estimates if e.name != PLANTED and _headline(e, finding.estimates)):
+        for estimate in (e for e in finding.estimates if e.name != PLANTED and _headline(e, finding)):
+            if estimate.value is None:
+                gaps.setdefault(estimate.note, {})[estimate.name] = None
+                continue
             table.add_row(*_cells(estimate), style="strike dim" if unfair and estimate.name != "exact_copies" else None)
-    return table
+    console.print(table)
+    for note, names in gaps.items():
+        console.print(f"{', '.join(names)}: {note}", style="dim", markup=False)
 
 
 def _print_strongest(record: AuditRecord, console: Console) -> None:
@@ -91,11 +100,14 @@ def _print_power(record: AuditRecord, console: Console) -> None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
         table.add_column("smallest leak found", overflow="fold")
         families = list(dict.fromkeys(f.family for _, f in planted))
+        several = {family for family in families if len({f.plugin for _, f in planted if f.family == family}) > 1}
         for family in families:
             table.add_column(escape(family), overflow="fold")
         for kind in dict.fromkeys(e.group for e, _ in planted):
             of_kind = [(e, f) for e, f in planted if e.group == kind]
-            table.add_row(escape(kind), *(_best([p for p in of_kind if p[1].family == family]) for family in families))
+            table.add_row(
+                escape(kind), *(_best([p for p in of_kind if p[1].family == f], f in several) for f in families)
+            )
         console.print(table)
         console.print(
             "share of released images that are such copies (overfitted: of member patients), found with 80% power at "
@@ -111,12 +123,12 @@ def _print_power(record: AuditRecord, console: Console) -> None:
         )
 
 
-def _best(planted: list[tuple[Estimate, Finding]]) -> str:
-    """The smallest share and the attack that finds it, or that none does."""
+def _best(planted: list[tuple[Estimate, Finding]], several: bool) -> str:
+    """The smallest share and, of several attacks, the one that finds it; or that none does."""
     noticed = [(e.value, f.plugin) for e, f in planted if e.value is not None]
     if noticed:
         value, attack = min(noticed)
-        return f"{value:.1%} [dim]{escape(attack)}[/dim]"
+        return f"{value:.1%}" + (f" [dim]{escape(attack)}[/dim]" if several else "")
     return f"[yellow]{escape(planted[0][0].note.partition(' of ')[0])}[/yellow]" if planted else ""
 
 
@@ -145,23 +157,24 @@ def _counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'s' * (n != 1)}"
 
 
-def _headline(estimate: Estimate, among: tuple[Estimate, ...]) -> bool:
-    """Overall figures; where a name has none, its first group, unless the groups are arms to be compared."""
-    same = [e for e in among if e.name == estimate.name]
+def _headline(estimate: Estimate, finding: Finding) -> bool:
+    """Overall figures; where a name has none, its first group, unless the groups are arms to be compared.
+
+    Of an attack with overall figures only these, and its verifier's power: what comes by space, attribute or alteration
+    is for the report.
+    """
+    same = [e for e in finding.estimates if e.name == estimate.name]
     if any(not e.group for e in same):
         return not estimate.group
-    if estimate.name.startswith("verifier_"):
-        return estimate is same[0]  # how a verifier bears each alteration is for the report
+    if finding.kind == "attack" and any(not e.group for e in finding.estimates):
+        return estimate is same[0] and estimate.name.startswith("verifier_")
     return estimate is same[0] or estimate.worse == "none" or estimate.null is None
 
 
 def _cells(estimate: Estimate) -> tuple[str, ...]:
     name = "  " + escape(f"{estimate.name} {estimate.group}".strip())
-    n = f"{estimate.n} {estimate.unit}s"
-    if estimate.value is None:
-        return name, f"[dim]{escape(estimate.note)}[/dim]"
     said = ("" if v is None else _short(v) for v in (estimate.null, estimate.detectable))
-    return name, _valued(estimate), *said, n
+    return name, _valued(estimate), *said, f"{estimate.n} {estimate.unit}s"
 
 
 def _valued(estimate: Estimate) -> str:
