@@ -13,7 +13,7 @@ from ..audit.types import ImageSet
 from . import wording
 from .advice import name_of, next_steps_of, reason_of, reasons_of
 from .companions import companions_of, listed_of
-from .criteria import OUTCOMES, TITLES, criteria_of, known_answer, verdict_sentence
+from .criteria import OUTCOMES, criteria_of, known_answer, verdict_sentence
 from .crossings import MANY, size_of
 from .fairness import checks_of, crossed_out, failed_checks_of, fair_sentence, voided
 from .figures import Figure, Strip, figures_of, strip_of
@@ -24,7 +24,7 @@ from .pictures import pictures_of
 from .power import NAME as POWER
 from .power import UNKNOWN, found_from, mark_of, planted_in, reach_of, reach_of_all
 from .power import interval_of as share_interval_of
-from .power_table import power_table_of
+from .power_table import NAMES, power_table_of
 from .stated import stated_of
 from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats
@@ -89,7 +89,7 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             strip=_strip,
             glossary=_glossary(record),
             POWER=POWER,
-            TITLES=TITLES,
+            NAMES=NAMES,
             anchor=_anchor,
             companions_of=companions_of,
             crossed_out=crossed_out,

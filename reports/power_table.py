@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from ..audit.record import AuditRecord, Estimate, Finding
+from .criteria import QUESTIONS
 from .fairness import voided
 from .power import KINDS, Kind, kind_of, planted_in
+
+NAMES = {q.family: f"{q.title} of {q.part}" if q.part else q.title for q in QUESTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,11 @@ def power_table_of(record: AuditRecord) -> PowerTable:
     """All kinds and all attacks for which leaks were planted; no rows where none were."""
     attacks = tuple(f for f in record.findings if f.kind == "attack" and (f.status == "ok" or voided(f)))
     planted = [e for f in attacks for e in planted_in(f)]
-    there = {e.group for e in planted}
-    groups = [*(k for k in KINDS if k in there), *dict.fromkeys(e.group for e in planted if e.group not in KINDS)]
+    found = dict.fromkeys(e.group for e in planted)
+    groups = [*(k for k in KINDS if k in found), *(k for k in found if k not in KINDS)]
     rows = tuple(Row(kind_of(group), group, tuple(_cell(f, group) for f in attacks)) for group in groups)
-    families = tuple(dict.fromkeys(f.family for f in attacks if planted_in(f)))
+    there = {f.family for f in attacks if planted_in(f)}
+    families = (*(family for family in NAMES if family in there), *sorted(there - NAMES.keys()))
     best = tuple(
         tuple(_seen([f for f in attacks if f.family == family], group) for family in families) for group in groups
     )
