@@ -309,7 +309,7 @@ class AuditRecord(Model):
     declaration: Declaration = Declaration()
     guard: GuardCertificate | None = None
     findings: tuple[Finding, ...]
-    strongest: tuple[StrongestAttack, ...] = Field(default=(), description="one a family of several attacks")
+    strongest: tuple[StrongestAttack, ...] = Field(default=(), description="one a family of attacks on patients")
     verdict: Verdict
     provenance: Provenance
 

@@ -38,7 +38,7 @@ class Line:
 
 
 def strongest_of(record: AuditRecord) -> tuple[Line, ...]:
-    """A line for each family of which several attacks gave a result."""
+    """A line for each family of which an attack gave a result."""
     return tuple(_line(found) for found in record.strongest)
 
 
@@ -54,9 +54,13 @@ def _line(found: StrongestAttack) -> Line:
         reading = "no better than guessing on patients that it was not chosen on"
     return Line(
         family=FAMILIES.get(found.family, found.family),
-        attack=f"{found.attack}, the strongest of {len(found.tried)}" + (", turned round" if found.inverted else ""),
+        attack=f"{found.attack}, {_of(found)}" + (", turned round" if found.inverted else ""),
         value=number(auc.value, "score"),
         interval=interval_of(auc),
         rests=count_of(auc),
         reading=reading,
     )
+
+
+def _of(found: StrongestAttack) -> str:
+    return f"the strongest of {len(found.tried)}" if len(found.tried) > 1 else "the only one"

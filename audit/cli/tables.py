@@ -81,13 +81,13 @@ def _print_findings(record: AuditRecord, console: Console) -> None:
 
 
 def _print_strongest(record: AuditRecord, console: Console) -> None:
-    """One line a family of several attacks."""
+    """One line a family."""
     if not record.strongest:
         return
     console.print("strongest attack, chosen on half of the patients, AUC on the other half", style="bold")
     for found in record.strongest:
         turned = ", inverted" if found.inverted else ""
-        which = f"{found.attack}{turned}, of {len(found.tried)}"
+        which = f"{found.attack}{turned}" + (f", of {len(found.tried)}" if len(found.tried) > 1 else "")
         console.print(f"  {escape(f'{found.family:<16} {which:<34}')} {_valued(found.auc)}", soft_wrap=True)
     console.print()
 

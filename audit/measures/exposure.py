@@ -63,7 +63,7 @@ def load_exposures(folder: Path, attack: str) -> dict[str, FloatArray]:
 def strongest_attacks(
     scores: Mapping[str, Mapping[str, FloatArray]], truth: Truth, context: Context
 ) -> tuple[StrongestAttack, ...]:
-    """The strongest attack of each family; none of a family where there is no choice, or where patients are too few.
+    """The strongest attack of each family, of one the direction alone being chosen; none where patients are too few.
 
     Args:
         scores: by family and attack, ``(p,)`` by candidate patient in sorted order.
@@ -76,7 +76,7 @@ def strongest_attacks(
 
 def _strongest(family: str, scores: Mapping[str, FloatArray], truth: Truth, context: Context) -> StrongestAttack | None:
     member, strata = truth.of_patients(np.unique(truth.candidates.patient))
-    if len(scores) < 2 or min(member.sum(), (~member).sum()) < LEAST:
+    if not scores or min(member.sum(), (~member).sum()) < LEAST:
         return None
     found = strongest(scores, member, strata, context.rng("strongest", family), context.confidence)
     sizes = [side.sum() - side.sum() // 2 for side in (member, ~member)]

@@ -70,6 +70,12 @@ def test_of_many_attacks_the_one_that_tells_members_is_named(truth):
     assert luck.auc.low < 0.5, "the best of six useless ones is useless on other patients"
 
 
-@pytest.mark.parametrize("scores", [{}, {"membership": {"only": np.arange(40.0)}}])
-def test_where_there_is_no_choice_nothing_was_chosen(truth, scores):
-    assert strongest_attacks(scores, truth, Context()) == ()
+def test_of_one_attack_only_the_direction_is_chosen(truth):
+    low = np.random.default_rng(3).normal(size=40) - 3 * MEMBER
+    (found,) = strongest_attacks({"reidentification": {"siamese": low}}, truth, Context())
+    assert (found.attack, found.inverted, found.tried) == ("siamese", True, ("siamese",))
+    assert found.auc.low > 0.5
+
+
+def test_where_nothing_was_measured_nothing_was_chosen(truth):
+    assert strongest_attacks({}, truth, Context()) == ()
