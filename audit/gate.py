@@ -16,6 +16,9 @@ OPTIONAL = {"attribute"}
 """Families that a pass does not ask for: where nothing could be asked or measured the verdict says nothing of them, and
 the report says so."""
 
+DECISIVE = {*FAITHFUL, "overfitted", "hole"}
+"""Kinds of planted leak that an attack must see to stand in for one that is blind to them."""
+
 WORDS = {"invalid": "failed", "skipped": "could not be asked", "error": "broke"}
 
 
@@ -58,8 +61,8 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
     and nothing passes where members and holdout cannot fairly be compared.
 
     Of several attacks of one family each must stay within the limit, which needs no correction for their number: all
-    must, not one. That a leak would have been seen is asked of the family: one attack is enough at each level of
-    access, for a blind one beside it takes nothing away. And a fail by chance is rare however many there are, as an
+    must, not one. That a leak would have been seen is asked of the family: an attack that sees the same kinds of leak
+    with the same access stands in for a blind one, which takes nothing away. And a fail by chance is rare however many there are, as an
     interval must lie beyond a limit that is itself far from the null (docs/decisions/0015).
     """
     rules = _fairness(findings)
@@ -100,24 +103,40 @@ def _guard(finding: Finding) -> Rule:
     )
 
 
-def _seeing(findings: list[Finding], family: str) -> dict[str, str]:
-    """An attack that would have seen the limit crossed, at each level of access that has one."""
-    return {
-        f.access: f.plugin
+def _seeing(findings: list[Finding], family: str) -> list[Finding]:
+    """The attacks that would have seen the limit crossed."""
+    return [
+        f
         for f in findings
         if f.status == "ok"
         and all((e := f.estimate(limit.estimate)) and not _blind(e, limit, f) for limit in LIMITS[family])
-    }
+    ]
 
 
-def _rules_of(finding: Finding, family: str, seeing: dict[str, str]) -> list[Rule]:
+def _stand_in(finding: Finding, seeing: list[Finding]) -> str:
+    """An attack with the same access that sees every leak which this one was asked about, or "".
+
+    For one that was never asked nobody stands in: nobody knows what it would have been the only one to see.
+    """
+    planted = _shares(finding).keys()
+    asked = planted & DECISIVE or planted
+    able = [f for f in seeing if f.access == finding.access and all(_shares(f).get(k) is not None for k in asked)]
+    return able[0].plugin if asked and able else ""
+
+
+def _shares(finding: Finding) -> dict[str, float | None]:
+    """The smallest share of each planted kind that an attack notices; None where it notices none."""
+    return {e.group: e.value for e in finding.estimates if e.name == "detectable_share"}
+
+
+def _rules_of(finding: Finding, family: str, seeing: list[Finding]) -> list[Rule]:
     name = f"{family}.{finding.plugin}"
     if finding.status == "skipped":
         return []
     if finding.status in {"invalid", "error"}:
         rule = Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
         return [rule, *(r for r in _exact(finding, name) if r.outcome == "fail")]
-    peer = seeing.get(finding.access, "")
+    peer = _stand_in(finding, seeing)
     found = [(limit, finding.estimate(limit.estimate)) for limit in LIMITS[family]]
     rules = [
         _apply(limit, estimate, name, finding, peer)
@@ -177,7 +196,7 @@ def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Findin
 
 def _blind(estimate: Estimate, limit: Limit, finding: Finding) -> str:
     """Why having found nothing says nothing, or "": the power is unknown, or not enough to see the limit crossed."""
-    shares = {e.group: e.value for e in finding.estimates if e.name == "detectable_share"}
+    shares = _shares(finding)
     if unshown := _unshown(finding):
         return unshown
     if not shares:

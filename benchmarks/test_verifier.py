@@ -7,6 +7,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from torch.nn import functional
 
 from privbench.attacks.verifier import EMBEDDING, Verifier
+from privbench.audit.context import Context
 from privbench.audit.statistics.retrieval import Searches
 from privbench.audit.types import GalleryScores
 from privbench.testing.memory import peak_bytes
@@ -24,8 +25,7 @@ def embedded():
 
 @pytest.fixture(scope="module")
 def verifier():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with Context().torch_scope("weights"):
         return Verifier(1, 8)
 
 

@@ -77,7 +77,7 @@ def exact(unet, candidates):
     return x_0, eps, alphas_cumprod()
 
 
-def agrees(found, expected):
+def assert_agrees(found, expected):
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4)
 
 
@@ -101,7 +101,7 @@ def errors(auxiliary, exact, t, count, x_0=None, **told):
 
 def test_loss(target, candidates, auxiliary, exact):
     expected = torch.stack([errors(auxiliary, exact, t, 2).mean(0) for t in (250, 750)]).mean(0)
-    agrees(loss(target, candidates, auxiliary, timesteps=2, noises=2).score, -expected)
+    assert_agrees(loss(target, candidates, auxiliary, timesteps=2, noises=2).score, -expected)
 
 
 def test_secmi(target, candidates, auxiliary, exact):
@@ -117,14 +117,14 @@ def test_secmi(target, candidates, auxiliary, exact):
     for now, then in pairwise(range(0, 101, 10)):
         x_t = phi(x_t, now, then)
     back = phi(phi(x_t, 100, 110), 110, 100)
-    agrees(secmi(target, candidates, auxiliary).score, -(back - x_t).flatten(1).norm(dim=1).square())
+    assert_agrees(secmi(target, candidates, auxiliary).score, -(back - x_t).flatten(1).norm(dim=1).square())
 
 
 def test_pia(target, candidates, auxiliary, exact):
     x_0, eps, abar = exact
     own = eps(x_0, 0)
     found = eps(abar[200].sqrt() * x_0 + (1 - abar[200]).sqrt() * own, 200)
-    agrees(pia(target, candidates, auxiliary).score, -(own - found).abs().pow(4).sum((1, 2, 3)).pow(1 / 4))
+    assert_agrees(pia(target, candidates, auxiliary).score, -(own - found).abs().pow(4).sum((1, 2, 3)).pow(1 / 4))
 
 
 def test_pian(target, candidates, auxiliary, exact):
@@ -132,7 +132,7 @@ def test_pian(target, candidates, auxiliary, exact):
     own = eps(x_0, 0)
     own = own / own.abs().mean((1, 2, 3), keepdim=True) * np.sqrt(2 / np.pi)
     found = eps(abar[200].sqrt() * x_0 + (1 - abar[200]).sqrt() * own, 200)
-    agrees(pian(target, candidates, auxiliary).score, -(own - found).abs().pow(4).sum((1, 2, 3)).pow(1 / 4))
+    assert_agrees(pian(target, candidates, auxiliary).score, -(own - found).abs().pow(4).sum((1, 2, 3)).pow(1 / 4))
 
 
 def test_pfami(target, candidates, auxiliary, exact):

@@ -223,3 +223,22 @@ def test_a_pass_does_not_ask_for_attributes_nor_does_what_could_not_be_asked_mak
         assert judge((untested,)).outcome == "inconclusive"
     broken = finding("attribute-inference", "attribute", status="error", reason="ValueError")
     assert judge((*CLEAN.values(), broken)).outcome == "inconclusive"
+
+
+def test_what_sees_copies_does_not_stand_in_for_what_looks_for_holes_behind_a_guard():
+    calm = estimate("auc", 0.5, 0.43, 0.57, 0.59, "both", 0.5)
+    holes = finding("guard-hole", "membership", calm, power=planted(hole=None))
+    assert judge((*CLEAN.values(), holes)).outcome == "inconclusive", "gan-leaks was never asked about holes"
+    sees_both = finding("domias", "membership", calm, power=planted(exact=0.02, noise=0.02, hole=0.1))
+    assert judge((*CLEAN.values(), holes, sees_both)).outcome == "pass"
+    sees_holes = holes.model_copy(update={"estimates": (calm, *planted(hole=0.1))})
+    blind = finding("logan", "membership", calm, power=BLIND)
+    rest = tuple(f for f in CLEAN.values() if f.family != "membership")
+    assert judge((*rest, sees_holes, blind)).outcome == "inconclusive", "nobody saw copies"
+
+
+def test_nobody_stands_in_for_an_attack_whose_power_was_not_measured():
+    unasked = finding("logan", "membership", estimate("auc", 0.5, 0.43, 0.57, 0.59, "both", 0.5), power=())
+    found = judge((*CLEAN.values(), unasked))
+    assert found.outcome == "inconclusive"
+    assert any("was not measured" in rule.reason for rule in found.rules)
