@@ -10,8 +10,8 @@ from ..audit.plugin import attack
 from ..audit.target import Access, Target
 from ..audit.types import ImageSet, MembershipScores
 from .gradients import gradient_norms as norms_of
-from .learning import Combine, Known, Lesson, combined, log_odds
-from .shadows import shadow_models
+from .learning import Known, Lesson, combined, log_odds
+from .shadows import Combining, Count, Levels, Noises, shadow_models
 
 
 @attack(
@@ -27,21 +27,13 @@ def gradient_norms(
     candidates: ImageSet,
     aux: Auxiliary,
     *,
-    shadows: Annotated[
-        int,
-        Field(
-            ge=0, le=1024, description="shadow models, each as costly as the audited model; the same for all attacks"
-        ),
-    ] = 0,
-    timesteps: Annotated[int, Field(ge=1, le=1000, description="noise levels, evenly spread over the schedule")] = 10,
-    noises: Annotated[int, Field(ge=1, description="noises at each level, the same for all images and models")] = 1,
+    shadows: Count = 0,
+    timesteps: Levels = 10,
+    noises: Noises = 1,
     penalty: Annotated[
         float, Field(gt=0, le=1e6, description="L2 penalty of the classifier, which has a weight for every tensor")
     ] = 100.0,
-    combine: Annotated[
-        Combine,
-        Field(description="a patient's score: of the images the largest, the mean, or as shadow models teach"),
-    ] = "mean",
+    combine: Combining = "mean",
 ) -> MembershipScores:
     """Norms of the loss gradient, tensor by tensor, judged by a classifier that shadow models taught (GSA).
 

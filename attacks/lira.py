@@ -8,9 +8,9 @@ from ..audit.context import Auxiliary
 from ..audit.plugin import attack
 from ..audit.target import Access, Target
 from ..audit.types import FloatArray, ImageSet, MembershipScores
-from .learning import LEAST, Combine
+from .learning import LEAST
 from .ratios import confidence_logit, lira_offline
-from .shadows import Trial, judged, losses, shadow_models
+from .shadows import Combining, Count, Levels, Noises, Trial, judged, losses, shadow_models
 
 
 @attack(
@@ -26,18 +26,10 @@ def lira(
     candidates: ImageSet,
     aux: Auxiliary,
     *,
-    shadows: Annotated[
-        int,
-        Field(
-            ge=0, le=1024, description="shadow models, each as costly as the audited model; the same for all attacks"
-        ),
-    ] = 0,
-    timesteps: Annotated[int, Field(ge=1, le=1000, description="noise levels, evenly spread over the schedule")] = 5,
-    noises: Annotated[int, Field(ge=1, description="noises at each level, the same for all images and models")] = 4,
-    combine: Annotated[
-        Combine,
-        Field(description="a patient's score: of the images the largest, the mean, or as shadow models teach"),
-    ] = "max",
+    shadows: Count = 0,
+    timesteps: Levels = 5,
+    noises: Noises = 4,
+    combine: Combining = "max",
     batch: Annotated[int, Field(ge=1, description="images denoised at once")] = 128,
 ) -> MembershipScores:
     """Loss against that of shadow models that never saw the candidate: how far below it lies (LiRA, offline).

@@ -10,9 +10,9 @@ from ..audit.context import Auxiliary
 from ..audit.plugin import attack
 from ..audit.target import Access, Target
 from ..audit.types import FloatArray, ImageSet, MembershipScores
-from .learning import LEAST, Combine
+from .learning import LEAST
 from .ratios import mean_out, offline_slope, rmia_offline, rmia_ratio
-from .shadows import Trial, judged, losses, shadow_models
+from .shadows import Combining, Count, Levels, Noises, Trial, judged, losses, shadow_models
 
 
 @attack(
@@ -28,12 +28,7 @@ def rmia(
     candidates: ImageSet,
     aux: Auxiliary,
     *,
-    shadows: Annotated[
-        int,
-        Field(
-            ge=0, le=1024, description="shadow models, each as costly as the audited model; the same for all attacks"
-        ),
-    ] = 0,
+    shadows: Count = 0,
     gamma: Annotated[float, Field(ge=1, le=100, description="by how much a candidate must dominate a stranger")] = 1.0,
     slope: Annotated[
         float | None,
@@ -43,12 +38,9 @@ def rmia(
             description="a: how a member's confidence goes with a stranger's; None: as shadow models have it",
         ),
     ] = None,
-    timesteps: Annotated[int, Field(ge=1, le=1000, description="noise levels, evenly spread over the schedule")] = 5,
-    noises: Annotated[int, Field(ge=1, description="noises at each level, the same for all images and models")] = 4,
-    combine: Annotated[
-        Combine,
-        Field(description="a patient's score: of the images the largest, the mean, or as shadow models teach"),
-    ] = "max",
+    timesteps: Levels = 5,
+    noises: Noises = 4,
+    combine: Combining = "max",
     batch: Annotated[int, Field(ge=1, description="images denoised at once")] = 128,
 ) -> MembershipScores:
     """Likelihood against that of shadow models, compared with reference images: how many it dominates (RMIA, offline).

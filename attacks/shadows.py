@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from ..audit.context import Auxiliary
 from ..audit.errors import SkippedError
@@ -13,6 +15,17 @@ from ..audit.target import Target
 from ..audit.types import FloatArray, ImageSet, Names
 from .learning import Combine, Known, combined
 from .passes import Passes
+
+# The options that all attacks with shadow models have.
+Count = Annotated[
+    int,
+    Field(ge=0, le=1024, description="shadow models, each as costly as the audited model; the same for all attacks"),
+]
+Levels = Annotated[int, Field(ge=1, le=1000, description="noise levels, evenly spread over the schedule")]
+Noises = Annotated[int, Field(ge=1, description="noises at each level, the same for all images and models")]
+Combining = Annotated[
+    Combine, Field(description="a patient's score: of the images the largest, the mean, or as shadow models teach")
+]
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,8 +62,8 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
 
     Of several attacks of one family each must stay within the limit, which needs no correction for their number: all
     must, not one. That a leak would have been seen is asked of the family: an attack that sees the same kinds of leak
-    with the same access stands in for a blind one, which takes nothing away. And a fail by chance is rare however many there are, as an
-    interval must lie beyond a limit that is itself far from the null (docs/decisions/0015).
+    with the same access stands in for a blind one, which takes nothing away. And a fail by chance is rare however many
+    there are, as an interval must lie beyond a limit that is itself far from the null (docs/decisions/0015).
     """
     rules = _fairness(findings)
     rules.extend(_guard(f) for f in findings if f.kind == "check" and f.family == "guard")
