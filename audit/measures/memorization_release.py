@@ -107,13 +107,17 @@ def release_curve(copies: Index, member: NDArray[np.bool_], images: int, context
 
 
 def release_size(curve: ReleaseCurve, confidence: float) -> Estimate:
-    """The largest number of images for which the upper bound of patients exposed stays below the limit."""
+    """The largest number of images for which the upper bound of patients exposed stays below the limit.
+
+    No number where no copy was found: patients drawn anew from those without copies have none either, so that the upper
+    bound would be 0 however few were looked at.
+    """
     most = curve.largest(LIMIT)
     sure = f"{100 * (1 + confidence) / 2:g}%"
     if not curve.copies:
         note = (
-            f"no copy was found among all {curve.images} images: this rests on the smallest leak that would have been "
-            "found, and says nothing of more images"
+            f"no copy was found among all {curve.images} images, so there is nothing to draw a bound from: what could "
+            "be published rests on the smallest leak that would have been found"
         )
     elif not most:
         note = f"a single image may expose more than {LIMIT:g} patient beyond the control"
@@ -124,7 +128,7 @@ def release_size(curve: ReleaseCurve, confidence: float) -> Estimate:
         note = f"{found}; more than {curve.images} images were not tested"
     return Estimate(
         name="release_size",
-        value=float(most) if most else None,
+        value=float(most) if most and curve.copies else None,
         null=float(curve.images),
         n=curve.images,
         unit="image",
