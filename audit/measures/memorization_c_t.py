@@ -8,7 +8,6 @@ import numpy as np
 from ..context import Context
 from ..record import Estimate
 from ..statistics.resampling import Multiplicities, bootstrap
-from ..statistics.stats import Interval
 from ..types import FloatArray, Index
 from .memorization_companion import NOT_PASSED, Companion, against
 from .memorization_near import Division
@@ -117,8 +116,7 @@ def _estimate(division: Division, null: FloatArray, context: Context) -> Estimat
         context.confidence,
         RESAMPLES,
     )
-    if math.isnan(interval.low):
-        interval = Interval(observed, observed)
+    known = not math.isnan(interval.low)
     kept = np.flatnonzero(np.bincount(released_cell) > FEWEST)
     cells = len(np.union1d(released_cell, holdout_cell))
     covered = int(np.isin(released_cell, kept).sum())
@@ -126,8 +124,8 @@ def _estimate(division: Division, null: FloatArray, context: Context) -> Estimat
         name="c_t",
         group=division.space.name,
         value=observed,
-        low=min(interval.low, observed),
-        high=max(interval.high, observed),
+        low=min(interval.low, observed) if known else None,
+        high=max(interval.high, observed) if known else None,
         null=mean,
         n=len(released),
         unit="image",
@@ -137,7 +135,8 @@ def _estimate(division: Division, null: FloatArray, context: Context) -> Estimat
         "the holdout's mass (Meehan et al. 2020); bootstrap of holdout and of nearest patients; null, which is not 0 "
         f"where images cluster by patient: mean of {len(null)} permutations within centres; cells with more than "
         f"{FEWEST} released images; {NOT_PASSED}",
-        note=f"{len(kept)} of {cells} cells, {covered} of {len(released)} images",
+        note=f"{len(kept)} of {cells} cells, {covered} of {len(released)} images"
+        + ("" if known else "; no interval: patients drawn anew leave no cell with images enough"),
     )
 
 
