@@ -65,7 +65,7 @@ $(VENV)/.ready-cuda: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,dev,fid]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,dev,fid,mlflow]'
 	touch $@
 
 clean:

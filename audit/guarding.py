@@ -8,10 +8,11 @@ from PIL import Image
 from .checks.guard import about_distances, about_members
 from .context import Progress, Silent
 from .errors import BadInputError
-from .outputs import GUARD, GuardManifest, hashes, load_record
+from .outputs import GUARD, GuardManifest, hashes
 from .persist import fingerprint
 from .record import Model
 from .runner import settle_device
+from .runs import load_record
 from .spec import resolve
 from .stages import Stages
 from .store import Store, default_store

@@ -23,6 +23,7 @@ from .types import FloatArray, ImageSet, Names, Split, TrainingData
 from .whole import write_text_whole
 
 DECLARATION, GUARD = "declaration.json", "guard.json"
+ALL_MEMBERS = "all members"
 
 Opened = tuple[str, Callable[[], Denoiser]]
 """A model's key, and how to open its denoiser."""
@@ -79,7 +80,9 @@ class Making(Staging):
         folder = self.store.stage("members", inputs, compute)
         mark = Fingerprint.model_validate_json((folder / "mark.json").read_text("utf-8"))
         split = replace(split, members=load_images(folder, "members"))
-        return split, tuple(mark if m.part == "members" else m for m in marks), folder.name
+        whole = next(m for m in marks if m.part == "members")
+        others = tuple(m for m in marks if m is not whole)
+        return split, (mark, whole.model_copy(update={"part": ALL_MEMBERS}), *others), folder.name
 
     def train_along(self, split: Split, cohort_key: str) -> None:
         """Take part in training the model, as one of several processes that is not the first."""

@@ -17,12 +17,13 @@ from PIL import Image
 from .errors import BadInputError
 from .persist import load_images, save_images
 from .record import AuditRecord, AuditSpec, GuardCertificate, Model
+from .runs import RECORD
 from .spec import make_spec, read_toml
 from .store import Store, unwritable
 from .types import ImageSet, Pixels
 from .whole import write_text_whole, write_whole
 
-RECORD, SPEC, GUARD, SAMPLES_MARK = "record.json", "spec.json", "guard.json", ".complete"
+SPEC, GUARD, SAMPLES_MARK = "spec.json", "guard.json", ".complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,23 +155,6 @@ def hashes(samples: Path) -> dict[str, str]:
         with file.open("rb") as stream:
             found[f"images/{file.name}"] = hashlib.file_digest(stream, "sha256").hexdigest()
     return found
-
-
-def load_record(path: Path) -> AuditRecord:
-    """The record of a run folder, or a record file itself.
-
-    Raises:
-        BadInputError: if there is none, or if it is not a record.
-    """
-    file = path / RECORD if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise BadInputError(f"'{path}' holds no {RECORD}\ngive a folder that privbench run has written") from None
-    try:
-        return AuditRecord.model_validate_json(text)
-    except ValueError as error:
-        raise BadInputError(f"'{file}' is not a record of privbench: {str(error).splitlines()[0]}") from None
 
 
 def load_spec(path: Path) -> AuditSpec:

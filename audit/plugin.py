@@ -39,6 +39,7 @@ class Facts:
         simulated: cohorts only: its images show no real person.
         releases_real: generators only: its samples are real images (known answers), so no report shows them.
         suffix: reports only: file name ending.
+        of: reports only: whether one audit is reported or a comparison of several.
         budgets: defaults that replace the signature's at a larger budget.
     """
 
@@ -51,6 +52,7 @@ class Facts:
     simulated: bool = False
     releases_real: bool = False
     suffix: str = ""
+    of: Literal["audit", "comparison"] = "audit"
     budgets: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
@@ -239,9 +241,9 @@ def metric(
     return _attach(Facts("metric", paper=paper, needs=needs, patients=patients or {}, budgets=_budgets(standard, full)))
 
 
-def report(*, suffix: str) -> Callable[[T], T]:
-    """A report: ``fn(record: AuditRecord, gallery: ImageSet | None) -> str``."""
-    return _attach(Facts("report", suffix=suffix))
+def report(*, suffix: str, of: Literal["audit", "comparison"] = "audit") -> Callable[[T], T]:
+    """A report: ``fn(record: AuditRecord, gallery: ImageSet | None) -> str``; see ``Facts.of``."""
+    return _attach(Facts("report", suffix=suffix, of=of))
 
 
 def facts_of(target: object) -> Facts | None:

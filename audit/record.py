@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION: Literal[4] = 4
+SCHEMA_VERSION: Literal[5] = 5
 
 
 class Model(BaseModel):
@@ -72,6 +72,11 @@ class Estimate(Model):
     group: str = Field(default="", description="a space, centre or arm; empty for the overall figure")
     method: str = Field(default="", description="how interval and p-value were computed")
     note: str = ""
+    blocks: tuple[float, ...] = Field(
+        default=(),
+        description="the value without each block of patients in turn: how far two audits of the same patients vary "
+        "together; empty where images or too few patients are the unit",
+    )
 
 
 class Series(Model):
@@ -257,11 +262,29 @@ Outcome = Literal["pass", "fail", "inconclusive"]
 
 
 class Rule(Model):
-    """One line of the verdict."""
+    """One line of the verdict.
+
+    Attributes:
+        name: what was judged: ``membership.loss.auc``.
+        outcome: what came of it.
+        reason: why, in words.
+        value: what was measured, where the rule is about a number.
+        low: end of its interval.
+        high: end of its interval.
+        threshold: what it was held against, on the side that decided or would have.
+        detectable: the smallest value that would have been found.
+        baseline: the value that a regression is measured from.
+    """
 
     name: str
     outcome: Outcome
     reason: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    threshold: float | None = None
+    detectable: float | None = None
+    baseline: float | None = None
 
 
 class Verdict(Model):
@@ -272,7 +295,11 @@ class Verdict(Model):
 
 
 class Fingerprint(Model):
-    """Which data an audit rested on, without showing any."""
+    """Which data an audit rested on, without showing any.
+
+    ``part`` is one of the split's; ``members`` are those trained on, ``all members`` the whole part where a generator
+    trains on some of them only.
+    """
 
     part: str
     images: int
@@ -300,7 +327,7 @@ class Provenance(Model):
 class AuditRecord(Model):
     """One audit: what was asked, what it rested on, what came out, what it means."""
 
-    schema_version: Literal[1, 2, 3, 4] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3, 4, 5] = SCHEMA_VERSION
     spec: AuditSpec
     simulated: bool = Field(description="the cohort shows no real person")
     releases_real: bool = Field(description="the samples are real images: a known-answer generator")

@@ -34,7 +34,7 @@ def certify(
     Example:
       privbench certify runs/brain-sim-dfgm-1a2b3c4d
     """
-    from ..outputs import load_record
+    from ..runs import load_record
 
     spec = load_record(run).spec.model_copy(update={"certificate": depth.value})
     folder = run if run.is_dir() else run.parent

@@ -14,9 +14,10 @@ def report(
     """Write the report of a finished run: html, md, json, junit or an installed format."""
     from collections.abc import Callable
 
-    from ..outputs import load_gallery, load_record
+    from ..outputs import load_gallery
     from ..record import AuditRecord
     from ..registry import load
+    from ..runs import load_record
     from ..store import unwritable
     from ..types import ImageSet
     from ..whole import write_text_whole

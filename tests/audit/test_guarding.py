@@ -8,7 +8,7 @@ import pytest
 
 import privbench
 from privbench.audit.guarding import verify
-from privbench.audit.outputs import load_record
+from privbench.audit.runs import load_record
 
 TOY = {
     "cohort": "example-blobs",

@@ -8,9 +8,10 @@ import pytest
 from filelock import FileLock
 
 import privbench
-from privbench.audit.outputs import load_record, run_path
+from privbench.audit.outputs import run_path
 from privbench.audit.persist import load_split
 from privbench.audit.record import SCHEMA_VERSION
+from privbench.audit.runs import load_record
 
 TOY = {
     "cohort": "example-blobs",
