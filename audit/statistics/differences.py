@@ -1,0 +1,226 @@
+"""What differs between two audits, and how surely: the patients are the same, so their results err together.
+
+Intervals of a difference come from the two intervals and the correlation of the two results (MOVER: Zou, Psychological
+Methods 12, 2007; Zou and Donner, Statistics in Medicine 27, 2008), which keeps what each interval knows of its own
+number: that an AUC of 0.98 can hardly be larger, say. The correlation comes from ``Estimate.blocks``.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, variance
+
+from ..record import Estimate
+from .student import quantile, two_sided
+
+BLOCKS_FREEDOM = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One number over one or several seeds.
+
+    Attributes:
+        value: the mean over seeds.
+        low: end of its interval.
+        high: end of its interval.
+        seeds: how many.
+        method: how the interval was computed, and what it does not say.
+    """
+
+    value: float
+    low: float
+    high: float
+    seeds: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first number minus the second.
+
+    Attributes:
+        value: the mean over seeds.
+        low: end of its interval.
+        high: end of its interval.
+        p_value: two-sided, against no difference; below ``1 - confidence`` where the interval does not hold 0.
+        paired: whether it is known how far both numbers err together; else they are taken for independent.
+        seeds: how many pairs.
+        method: how the interval was computed, and what it does not say.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    paired: bool
+    seeds: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A number with its two standard errors, towards lower and towards higher values, and their degrees of freedom."""
+
+    value: float
+    below: float
+    above: float
+    freedom: float
+
+
+def leak(estimate: Estimate) -> Estimate:
+    """The estimate turned so that higher is worse and its null is 0.
+
+    Where both directions are a leak it is the distance from the null in the direction in which the value lies; interval
+    and blocks are turned with it, so the lower end may be negative.
+
+    Raises:
+        ValueError: if neither direction is worse.
+    """
+    if estimate.worse == "none":
+        raise ValueError(f"{estimate.name}: neither direction is worse, so it cannot be turned")
+    null = estimate.null or 0.0
+    turned = estimate.worse == "lower" or (
+        estimate.worse == "both" and estimate.value is not None and estimate.value < null
+    )
+
+    def seen(value: float | None) -> float | None:
+        return None if value is None else null - value if turned else value - null
+
+    low, high = seen(estimate.low), seen(estimate.high)
+    detectable = seen(estimate.detectable)
+    return estimate.model_copy(
+        update={
+            "value": seen(estimate.value),
+            "low": high if turned else low,
+            "high": low if turned else high,
+            "null": None if estimate.null is None else 0.0,
+            "detectable": abs(detectable) if detectable is not None and estimate.worse == "both" else detectable,
+            "worse": "higher",
+            "blocks": tuple(null - b if turned else b - null for b in estimate.blocks),
+        }
+    )
+
+
+def over_seeds(estimates: Sequence[Estimate], confidence: float) -> Aggregate | None:
+    """The mean of one number over audits with several seeds.
+
+    Args:
+        estimates: one a seed.
+        confidence: of their intervals, and of the result's.
+
+    Returns:
+        None if there is none, or one has no value or no interval.
+    """
+    known = [_known(e, confidence) for e in estimates]
+    every = [k for k in known if k is not None]
+    if not every or len(every) < len(known):
+        return None
+    if len(every) == 1:
+        value, low, high = (getattr(estimates[0], end) for end in ("value", "low", "high"))
+        return Aggregate(value, low, high, 1, f"{estimates[0].method}; one seed: says nothing of other trainings")
+    mean = _mean(every)
+    low, high = _ends(mean, confidence)
+    return Aggregate(mean.value, low, high, len(every), _over(len(every)))
+
+
+def difference(pairs: Sequence[tuple[Estimate, Estimate]], confidence: float) -> Difference | None:
+    """The first number minus the second, and how sure that is.
+
+    Args:
+        pairs: one a seed; both of a pair from the same cohort and split.
+        confidence: of their intervals, and of the result's.
+
+    Returns:
+        None if there is no pair, or a number has no value or no interval.
+    """
+    known = [_of_pair(first, second, confidence) for first, second in pairs]
+    every = [k for k in known if k is not None]
+    if not every or len(every) < len(known):
+        return None
+    paired = all(first.blocks and second.blocks for first, second in pairs)
+    mean = _mean(every)
+    low, high = _ends(mean, confidence)
+    how = "paired by blocks of patients" if paired else "taken for independent: at least one side states no blocks"
+    return Difference(
+        value=mean.value,
+        low=low,
+        high=high,
+        p_value=_p_value(mean),
+        paired=paired,
+        seeds=len(every),
+        method=f"MOVER (Zou 2007), {how}; {_over(len(every))}",
+    )
+
+
+def _known(estimate: Estimate, confidence: float) -> _Known | None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    z = quantile(confidence, math.inf)
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    return _Known(estimate.value, max(below, 0.0) / z, max(above, 0.0) / z, math.inf)
+
+
+def _of_pair(first: Estimate, second: Estimate, confidence: float) -> _Known | None:
+    a, b = _known(first, confidence), _known(second, confidence)
+    if a is None or b is None:
+        return None
+    paired = bool(first.blocks and second.blocks)
+    together = _correlation(first, second) if paired else 0.0
+    return _Known(
+        a.value - b.value,
+        _apart(a.below, b.above, together),
+        _apart(a.above, b.below, together),
+        BLOCKS_FREEDOM if paired else math.inf,
+    )
+
+
+def _apart(first: float, second: float, correlation: float) -> float:
+    return math.sqrt(max(first**2 + second**2 - 2 * correlation * first * second, 0.0))
+
+
+def _correlation(first: Estimate, second: Estimate) -> float:
+    """How far both vary together over patients; 0 where one does not vary."""
+    assert first.value is not None
+    assert second.value is not None
+    one = [block - first.value for block in first.blocks]
+    other = [block - second.value for block in second.blocks]
+    scale = math.hypot(*one) * math.hypot(*other)
+    return max(-1.0, min(1.0, sum(a * b for a, b in zip(one, other, strict=True)) / scale)) if scale else 0.0
+
+
+def _mean(seeds: Sequence[_Known]) -> _Known:
+    """The mean over seeds; all may share the patients, whose part is therefore not divided by their number."""
+    r = len(seeds)
+    if r == 1:
+        return seeds[0]
+    between = variance(s.value for s in seeds) / r
+    errors = []
+    freedom = math.inf
+    for side in ([s.below for s in seeds], [s.above for s in seeds]):
+        patients = fmean(error**2 for error in side)
+        total = patients + between
+        errors.append(math.sqrt(total))
+        if total:
+            spent = patients**2 / seeds[0].freedom + between**2 / (r - 1)
+            freedom = min(freedom, total**2 / spent if spent else math.inf)
+    return _Known(fmean(s.value for s in seeds), errors[0], errors[1], freedom)
+
+
+def _ends(known: _Known, confidence: float) -> tuple[float, float]:
+    reach = quantile(confidence, known.freedom)
+    return known.value - reach * known.below, known.value + reach * known.above
+
+
+def _p_value(known: _Known) -> float:
+    """Two-sided, with the standard error on the side of 0."""
+    if known.value == 0:
+        return 1.0
+    error = known.below if known.value > 0 else known.above
+    return two_sided(known.value / error, known.freedom) if error else 0.0
+
+
+def _over(seeds: int) -> str:
+    if seeds == 1:
+        return "one seed: says nothing of other trainings"
+    return f"mean of {seeds} seeds, patients' variance not divided by {seeds}, Student's t (Satterthwaite)"
