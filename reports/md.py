@@ -1,7 +1,5 @@
 """The short report for a job summary or a merge-request comment."""
 
-import re
-
 from ..audit.plugin import report
 from ..audit.record import AuditRecord, Finding
 from ..audit.types import ImageSet
@@ -11,13 +9,13 @@ from .criteria import Criterion, criteria_of, known_answer, verdict_sentence
 from .crossings import MANY, size_of
 from .fairness import Check, checks_of, fair_sentence
 from .guarded import guarded_of, name_of_guard
+from .markdown import table as _table
+from .markdown import text as _text
 from .power import UNKNOWN, mark_of, reach_of, reach_of_all
 from .stated import stated_of
 from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of
-
-_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
 @report(suffix="md")
@@ -164,16 +162,3 @@ def _utility(finding: Finding) -> str:
         if not e.group
     )
     return f"- {_text(finding.plugin)}: {_text(said)}"
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    lines += ["| " + " | ".join(_text(cell) for cell in row) + " |" for row in rows]
-    return [*lines, ""]
-
-
-def _text(text: str) -> str:
-    """Inert in Markdown and HTML: one line, no markup, no mention that notifies somebody."""
-    one_line = " ".join(text.split())
-    entities = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", entities).replace("@", "@\N{ZERO WIDTH SPACE}")
