@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .measures.canaries import judgement_in
-from .power.certificate import FAITHFUL
+from .measures.claim import judgement_in
+from .power.kinds import DECISIVE, FAITHFUL
 from .record import Estimate, Finding, Outcome, Rule, Verdict
 
 CRITERIA = {
@@ -15,9 +15,6 @@ CRITERIA = {
 OPTIONAL = {"attribute"}
 """Families that a pass does not ask for: where nothing could be asked or measured the verdict says nothing of them, and
 the report says so."""
-
-DECISIVE = {*FAITHFUL, "overfitted", "hole"}
-"""Kinds of planted leak that an attack must see to stand in for one that is blind to them."""
 
 WORDS = {"invalid": "failed", "skipped": "could not be asked", "error": "broke"}
 

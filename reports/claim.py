@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from ..audit.measures.canaries import judgement_in
+from ..audit.measures.claim import judgement_in
 from ..audit.record import AuditRecord, Privacy
 from .criteria import counted
 from .wording import number

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..context import Context
-from ..record import Estimate, Finding, Privacy
+from ..record import Estimate, Privacy
 from ..statistics.one_run import Judgement, judgement_of, one_run_bound, one_run_ceiling, one_run_p_value
 from ..statistics.stats import proportion_interval
 from ..types import CanaryScores
@@ -32,7 +32,7 @@ def measure_canaries(scores: CanaryScores, trained_on: NDArray[np.bool_], contex
 
     Returns:
         ``epsilon_lower`` beside ``epsilon_claimed`` and ``epsilon_ceiling``, at the claim's delta, and
-        ``guesses_right``; ``judgement_in`` reads the three.
+        ``guesses_right``; ``claim.judgement_in`` reads the three.
     """
     claim, canaries = scores.claim, len(scores.score)
     each = canaries // GUESSED
@@ -84,13 +84,6 @@ def measure_canaries(scores: CanaryScores, trained_on: NDArray[np.bool_], contex
     groups = {"trained on": scores.score[trained_on], "not trained on": scores.score[~trained_on]}
     plot = histogram("canaries", "score", groups)
     return Measured(estimates, (plot,), scores.notes)
-
-
-def judgement_in(finding: Finding) -> Judgement | None:
-    """What the finding of an attack with canaries says of the claim; None where it measured nothing."""
-    found = [finding.estimate(f"epsilon_{name}") for name in ("lower", "ceiling", "claimed")]
-    values = [e.value for e in found if e is not None and e.value is not None]
-    return judgement_of(*values) if len(values) == len(found) else None
 
 
 def _accuracy(right: int, guesses: int, claim: Privacy, confidence: float) -> Estimate:

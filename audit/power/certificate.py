@@ -6,9 +6,8 @@ from typing import Literal
 from ..record import Estimate, Finding, Measurement, Plot, Series
 from ..statistics.stats import POWER, SIGNIFICANCE
 from .curve import PowerCurve
+from .kinds import FAITHFUL
 
-FAITHFUL = ("exact", "noise")
-"""The kinds of leak that an attack must see at a verdict's limit before it may pass."""
 CERTIFIED = ("copied_share", "linked_excess")
 """The shares whose smallest detectable value is that of planted faithful copies."""
 

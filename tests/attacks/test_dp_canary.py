@@ -13,7 +13,7 @@ import privbench
 from privbench.attacks.canaries import CELLS, make_canaries
 from privbench.attacks.dp_canary import dp_canary
 from privbench.audit.errors import AccessError, BadInputError, SkippedError
-from privbench.audit.measures.canaries import judgement_in
+from privbench.audit.measures.claim import judgement_in
 from privbench.audit.measures.measured import Truth
 from privbench.audit.record import Finding
 from privbench.audit.stages import measure

@@ -13,7 +13,8 @@ from privbench.audit.checks.fairness import invalidated
 from privbench.audit.context import Context
 from privbench.audit.contract import check_scores
 from privbench.audit.gate import judge
-from privbench.audit.measures.canaries import judgement_in, measure_canaries
+from privbench.audit.measures.canaries import measure_canaries
+from privbench.audit.measures.claim import judgement_in
 from privbench.audit.measures.confidential import confidential_csv
 from privbench.audit.measures.measured import Truth
 from privbench.audit.record import Finding, Privacy
