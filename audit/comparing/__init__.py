@@ -1,0 +1,1 @@
+"""Several audits held against one another: who is compared, on what, number by number."""

@@ -1,0 +1,92 @@
+"""Several audits held against one another, on the same patients; refused where they did not ask about the same."""
+
+from collections.abc import Sequence
+
+from .comparing.differences import MANY, with_differences
+from .comparing.entrants import Audited, audited_in, common_seeds, described
+from .comparing.model import (
+    COMPARISON_VERSION,
+    Cell,
+    Compared,
+    ComparedPlugin,
+    ComparedRule,
+    ComparedRun,
+    Comparison,
+    Entrant,
+    PairDifference,
+    SeedData,
+)
+from .comparing.rows import STRONGEST, rows_of
+from .comparing.rules import rules_of
+from .record import AuditRecord
+
+__all__ = [
+    "COMPARISON_VERSION",
+    "MANY",
+    "STRONGEST",
+    "Cell",
+    "Compared",
+    "ComparedPlugin",
+    "ComparedRule",
+    "ComparedRun",
+    "Comparison",
+    "Entrant",
+    "PairDifference",
+    "SeedData",
+    "compare",
+]
+
+
+def compare(records: Sequence[tuple[str, AuditRecord]]) -> Comparison:
+    """Hold audits of several generators against one another.
+
+    Audits of one generator with the same options, guard, access, budget and number of samples are one entrant, over
+    its seeds. Entrants are compared seed by seed, on seeds that all of them have: only then are the patients the same.
+
+    Args:
+        records: each with what to call it, the folder that it was read from.
+
+    Raises:
+        BadInputError: if there are fewer than two entrants, if two runs of one seed do not rest on the same cohort and
+            split, if a run is given twice, or if no seed is common to all.
+    """
+    entrants = audited_in(records)
+    seeds = common_seeds(entrants)
+    ours = [[one.records[seed] for seed in seeds] for one in entrants]
+    first = ours[0][0]
+    confidence = first.spec.confidence
+    plugins, rows = rows_of(ours, confidence)
+    return Comparison(
+        confidence=confidence,
+        cohort=first.spec.cohort,
+        simulated=all(record.simulated for own in ours for record in own),
+        budget=", ".join(dict.fromkeys(record.spec.budget for own in ours for record in own)),
+        seeds=seeds,
+        data=tuple(SeedData(seed=seed, data=record.data) for seed, record in zip(seeds, ours[0], strict=True)),
+        entrants=described(entrants, seeds),
+        plugins=tuple(plugins),
+        estimates=tuple(with_differences(row, len(entrants), confidence) for row in rows),
+        rules=rules_of(ours),
+        every_pair=len(entrants) <= MANY,
+        notes=_notes(entrants, seeds),
+    )
+
+
+def _notes(entrants: Sequence[Audited], seeds: tuple[int, ...]) -> tuple[str, ...]:
+    """What a reader must know of the comparison itself."""
+    notes = []
+    left_out = [path for one in entrants for seed, path in sorted(one.paths.items()) if seed not in seeds]
+    if left_out:
+        shown = ", ".join(left_out[:8]) + (f" and {len(left_out) - 8} more" if len(left_out) > 8 else "")
+        notes.append(f"Left out, for not every entrant has a run of the same seed: {shown}.")
+    if len(seeds) == 1:
+        notes.append(
+            "One seed: what is shown holds for these trainings; another training of the same generator may differ."
+        )
+    every = [record for one in entrants for record in one.records.values()]
+    versions = sorted({record.provenance.privbench for record in every})
+    if len(versions) > 1:
+        notes.append(f"The runs were made by several versions of privbench ({', '.join(versions)}).")
+    if any(record.provenance.git_dirty for record in every):
+        notes.append("At least one run was made with uncommitted changes to privbench.")
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""A comparison of several audits, ready to be drawn: sentences, axes, tables."""
