@@ -34,6 +34,11 @@ class Truth:
         center = self.candidates.center
         return self.member[image], (np.full(len(patients), "") if center is None else center[image])
 
+    def names(self, patients: Names) -> Names:
+        """The real name behind each pseudonym in ``patients``."""
+        pseudonyms, first = np.unique(self.candidates.patient, return_index=True)
+        return self.patient[first[np.searchsorted(pseudonyms, patients)]]
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Measured:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..context import Context
 from ..record import Estimate, Plot, Series
-from ..statistics.auc import auc_detectable, auc_interval
+from ..statistics.auc import auc_detectable, auc_interval, auc_without_blocks
 from ..statistics.stats import (
     SIGNIFICANCE,
     proportion_interval,
@@ -37,11 +37,11 @@ def measure_membership(scores: MembershipScores, truth: Truth, context: Context)
     """
     patients, by_patient = reduce_by_patient(scores.score, truth.candidates.patient)
     is_member, _ = truth.of_patients(patients)
-    members, others = by_patient[is_member], by_patient[~is_member]
+    members, others, names = by_patient[is_member], by_patient[~is_member], truth.names(patients)
     if 2 / math.comb(len(patients), len(members)) > SIGNIFICANCE:
         few = _too_few(len(members), len(others))
         return Measured((few,), notes=(*scores.notes, few.note))
-    largest = _by_patient(by_patient, is_member, patients, context.confidence, "largest")
+    largest = _by_patient(by_patient, is_member, names, context.confidence, "largest")
     tied = _tied(members, others)
     if tied == 1:
         return Measured((_lost(largest, "constant scores say nothing"),), notes=scores.notes, invalid=_constant(scores))
@@ -49,7 +49,7 @@ def measure_membership(scores: MembershipScores, truth: Truth, context: Context)
     if len(scores.score) > len(patients):
         owner = np.searchsorted(patients, truth.candidates.patient)
         average = np.bincount(owner, scores.score) / np.bincount(owner)
-        estimates.append(_by_patient(average, is_member, patients, context.confidence, "mean"))
+        estimates.append(_by_patient(average, is_member, names, context.confidence, "mean"))
     estimates.append(_by_image(scores.score, truth, context.confidence))
     estimates.extend(_tpr(members, others, fpr, context.confidence) for fpr in FPRS)
     significant = largest.p_value is not None and largest.p_value <= SIGNIFICANCE
@@ -68,14 +68,12 @@ def measure_membership(scores: MembershipScores, truth: Truth, context: Context)
     return Measured(tuple(estimates), (_roc(members, others),), tuple(notes), invalid)
 
 
-def _by_patient(
-    score: FloatArray, is_member: NDArray[np.bool_], patients: Names, confidence: float, how: str
-) -> Estimate:
+def _by_patient(score: FloatArray, is_member: NDArray[np.bool_], names: Names, confidence: float, how: str) -> Estimate:
     """The AUC of one score a patient."""
     from scipy.stats import mannwhitneyu
 
     members, others = score[is_member], score[~is_member]
-    interval = auc_interval(members, others, (patients[is_member], patients[~is_member]), confidence)
+    interval = auc_interval(members, others, (names[is_member], names[~is_member]), confidence)
     return Estimate(
         name="auc",
         group="" if how == "largest" else MEAN,
@@ -83,12 +81,13 @@ def _by_patient(
         low=interval.low,
         high=interval.high,
         null=NULL,
-        n=len(patients),
+        n=len(names),
         unit="patient",
         worse="both",
         detectable=auc_detectable(len(members), len(others)),
         p_value=float(mannwhitneyu(members, others, alternative="two-sided").pvalue),
         method=f"{how} score of each patient's images; DeLong variance, logit, Student's t; Mann-Whitney",
+        blocks=auc_without_blocks(score, is_member, names),
     )
 
 
@@ -107,6 +106,7 @@ def _by_image(score: FloatArray, truth: Truth, confidence: float) -> Estimate:
         unit="image",
         worse="both",
         method="Obuchowski variance by patient, logit, Student's t",
+        blocks=auc_without_blocks(score, truth.member, truth.patient),
     )
 
 
@@ -134,7 +134,15 @@ def _tied(members: FloatArray, others: FloatArray) -> float:
 def _lost(estimate: Estimate, note: str) -> Estimate:
     """``estimate`` without a number."""
     return estimate.model_copy(
-        update={"value": None, "low": None, "high": None, "p_value": None, "detectable": None, "note": note}
+        update={
+            "value": None,
+            "low": None,
+            "high": None,
+            "p_value": None,
+            "detectable": None,
+            "blocks": (),
+            "note": note,
+        }
     )
 
 

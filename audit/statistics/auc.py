@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import FloatArray, Names
+from .blocks import Kept, left_out
+from .resampling import resampled_auc
 from .stats import POWER, SIGNIFICANCE, Interval, roc_auc
 
 
@@ -41,6 +44,22 @@ def auc_interval(member: FloatArray, other: FloatArray, patients: tuple[Names, N
     freedom = sum(variances) ** 2 / (variances[0] ** 2 / (m - 1) + variances[1] ** 2 / (n - 1))
     half = t.ppf((1 + confidence) / 2, freedom) * math.sqrt(spread) / (auc * (1 - auc))
     return Interval(float(expit(logit(auc) - half)), float(expit(logit(auc) + half)))
+
+
+def auc_without_blocks(score: FloatArray, member: NDArray[np.bool_], patient: Names) -> tuple[float, ...]:
+    """The ROC AUC without each block of patients in turn, for comparisons with other audits (see ``blocks``).
+
+    Args:
+        score: ``(n,)`` scores of both sides.
+        member: ``(n,)`` which are the members'.
+        patient: ``(n,)`` the real name of the patient of each score.
+    """
+    auc = resampled_auc(score[member], score[~member])
+
+    def without(kept: Kept) -> FloatArray:
+        return auc(kept[:, member].astype(np.int64), kept[:, ~member].astype(np.int64))
+
+    return left_out(patient, roc_auc(score[member], score[~member]), without)
 
 
 def _placements(score: FloatArray, against: FloatArray) -> FloatArray:

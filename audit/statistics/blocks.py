@@ -21,6 +21,9 @@ FEWEST = 60
 """Patients below which there are no blocks: most would be too small."""
 DIGITS = 9
 
+Kept = NDArray[np.bool_]
+"""``(b, n)``: which rows stay, one line for each block that is left out."""
+
 
 def block_of(patient: Names) -> Index:
     """``(n,)`` the block of each patient, by a hash of the name: the same in every audit, whoever else is in it."""
@@ -29,14 +32,13 @@ def block_of(patient: Names) -> Index:
     return np.array(block, dtype=np.intp)[code]
 
 
-def left_out(patient: Names, value: float, statistic: Callable[[FloatArray], FloatArray]) -> tuple[float, ...]:
+def left_out(patient: Names, value: float, statistic: Callable[[Kept], FloatArray]) -> tuple[float, ...]:
     """``statistic`` without each block of patients in turn.
 
     Args:
         patient: ``(n,)`` the real name of the patient of each row; a patient may have several rows.
         value: the statistic of all rows.
-        statistic: from weights ``(b, n)``, 0 for a row that is left out and 1 for one that stays, to ``(b,)`` values;
-            nan where it is not defined.
+        statistic: from the rows that stay, ``(b, n)``, to ``(b,)`` values; not finite where it is not defined.
 
     Returns:
         ``BLOCKS`` values, ``value`` itself for a block of fewer than ``SMALLEST`` patients or without which the
@@ -46,9 +48,9 @@ def left_out(patient: Names, value: float, statistic: Callable[[FloatArray], Flo
     if len(patients) < FEWEST:
         return ()
     block = block_of(patients)
-    out: NDArray[np.bool_] = np.bincount(block, minlength=BLOCKS) >= SMALLEST
+    out = np.bincount(block, minlength=BLOCKS) >= SMALLEST
     values = np.full(BLOCKS, float(value))
     if out.any():
-        without = statistic((block[code] != np.flatnonzero(out)[:, None]).astype(np.float64))
+        without = statistic(block[code] != np.flatnonzero(out)[:, None])
         values[out] = np.where(np.isfinite(without), without, value)
     return tuple(float(f"{v:.{DIGITS}g}") for v in values)

@@ -1,8 +1,9 @@
 """What differs between two audits, and how surely: the patients are the same, so their results err together.
 
-Intervals of a difference come from the two intervals and the correlation of the two results (MOVER: Zou, Psychological
-Methods 12, 2007; Zou and Donner, Statistics in Medicine 27, 2008), which keeps what each interval knows of its own
-number: that an AUC of 0.98 can hardly be larger, say. The correlation comes from ``Estimate.blocks``.
+As if independent, an interval of the difference follows from the two intervals (MOVER: Zou and Donner, Statistics in
+Medicine 27, 2008), which keeps what each knows of its own number: that an AUC of 0.98 can hardly be larger, say. How
+much less, or more, the difference varies over the same patients is read from both sides' ``Estimate.blocks`` (the
+grouped jackknife), and the interval is scaled by it. Simulations in docs/validation.md; reasons in decisions/0017.
 """
 
 import math
@@ -13,7 +14,10 @@ from statistics import fmean, variance
 from ..record import Estimate
 from .student import quantile, two_sided
 
-BLOCKS_FREEDOM = 19
+FEWEST = 10
+"""Blocks that must make a difference on either side, or nothing is known of how the two vary together."""
+NOISE = 1e-8
+"""What rounding leaves of a deviation that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,12 @@ class _Known:
     value: float
     below: float
     above: float
+    freedom: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    share: float
     freedom: float
 
 
@@ -138,10 +148,14 @@ def difference(pairs: Sequence[tuple[Estimate, Estimate]], confidence: float) ->
     every = [k for k in known if k is not None]
     if not every or len(every) < len(known):
         return None
-    paired = all(first.blocks and second.blocks for first, second in pairs)
+    paired = all(_together(first, second) is not None for first, second in pairs)
     mean = _mean(every)
     low, high = _ends(mean, confidence)
-    how = "paired by blocks of patients" if paired else "taken for independent: at least one side states no blocks"
+    how = (
+        "paired by blocks of patients, Student's t"
+        if paired
+        else "taken for independent, as nothing says how far both vary together: too wide if they do so alike"
+    )
     return Difference(
         value=mean.value,
         low=low,
@@ -149,7 +163,7 @@ def difference(pairs: Sequence[tuple[Estimate, Estimate]], confidence: float) ->
         p_value=_p_value(mean),
         paired=paired,
         seeds=len(every),
-        method=f"MOVER (Zou 2007), {how}; {_over(len(every))}",
+        method=f"MOVER (Zou and Donner 2008), {how}; {_over(len(every))}",
     )
 
 
@@ -165,28 +179,28 @@ def _of_pair(first: Estimate, second: Estimate, confidence: float) -> _Known | N
     a, b = _known(first, confidence), _known(second, confidence)
     if a is None or b is None:
         return None
-    paired = bool(first.blocks and second.blocks)
-    together = _correlation(first, second) if paired else 0.0
+    share = _together(first, second)
+    scale, freedom = (1.0, math.inf) if share is None else (math.sqrt(share.share), share.freedom)
     return _Known(
-        a.value - b.value,
-        _apart(a.below, b.above, together),
-        _apart(a.above, b.below, together),
-        BLOCKS_FREEDOM if paired else math.inf,
+        a.value - b.value, math.hypot(a.below, b.above) * scale, math.hypot(a.above, b.below) * scale, freedom
     )
 
 
-def _apart(first: float, second: float, correlation: float) -> float:
-    return math.sqrt(max(first**2 + second**2 - 2 * correlation * first * second, 0.0))
+def _together(first: Estimate, second: Estimate) -> _Share | None:
+    """What share of the variance of independent numbers the difference has; None where nothing tells.
 
-
-def _correlation(first: Estimate, second: Estimate) -> float:
-    """How far both vary together over patients; 0 where one does not vary."""
-    assert first.value is not None
-    assert second.value is not None
-    one = [block - first.value for block in first.blocks]
-    other = [block - second.value for block in second.blocks]
-    scale = math.hypot(*one) * math.hypot(*other)
-    return max(-1.0, min(1.0, sum(a * b for a, b in zip(one, other, strict=True)) / scale)) if scale else 0.0
+    The share is 1 - rho where both vary alike. That of m blocks scatters by at most (1 + rho) sqrt(1 / (m - 1)) of
+    itself, as a variance does with 2 (m - 1) / (1 + rho)^2 degrees of freedom.
+    """
+    if first.value is None or second.value is None or len(first.blocks) != len(second.blocks):
+        return None
+    deviations = [(a - first.value, b - second.value) for a, b in zip(first.blocks, second.blocks, strict=True)]
+    noise = NOISE * max(1.0, abs(first.value), abs(second.value))
+    blocks = sum(math.hypot(a, b) > noise for a, b in deviations)
+    if blocks < FEWEST:
+        return None
+    share = sum((a - b) ** 2 for a, b in deviations) / sum(a**2 + b**2 for a, b in deviations)
+    return _Share(share, 2 * (blocks - 1) / (2 - share) ** 2 if share < 2 else math.inf)
 
 
 def _mean(seeds: Sequence[_Known]) -> _Known:
@@ -202,7 +216,7 @@ def _mean(seeds: Sequence[_Known]) -> _Known:
         total = patients + between
         errors.append(math.sqrt(total))
         if total:
-            spent = patients**2 / seeds[0].freedom + between**2 / (r - 1)
+            spent = patients**2 / min(s.freedom for s in seeds) + between**2 / (r - 1)
             freedom = min(freedom, total**2 / spent if spent else math.inf)
     return _Known(fmean(s.value for s in seeds), errors[0], errors[1], freedom)
 
