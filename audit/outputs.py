@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import BadInputError
+from .matrix import expand
 from .persist import load_images, save_images
 from .record import AuditRecord, AuditSpec, GuardCertificate, Model
 from .runs import RECORD
-from .spec import make_spec, read_toml
+from .spec import read_toml
 from .store import Store, unwritable
 from .types import ImageSet, Pixels
 from .whole import write_text_whole, write_whole
@@ -161,10 +162,13 @@ def load_spec(path: Path) -> AuditSpec:
     """The spec of a run folder, finished or not, or of a TOML file.
 
     Raises:
-        BadInputError: if there is none, or if it is not one.
+        BadInputError: if there is none, if it is not one, or if the file asks for several audits.
     """
     if not path.is_dir():
-        return make_spec(read_toml(path))
+        specs = expand(read_toml(path))
+        if len(specs) > 1:
+            raise BadInputError(f"'{path}' asks for {len(specs)} audits\ngive the run folder of one of them")
+        return specs[0]
     file = path / SPEC
     try:
         return AuditSpec.model_validate_json(file.read_text(encoding="utf-8"))
@@ -182,9 +186,12 @@ def load_gallery(path: Path) -> ImageSet | None:
 
 def run_path(out: Path | str | None, spec: AuditSpec) -> Path:
     """Where an audit of ``spec`` (resolved) leaves its files."""
-    if out:
-        return Path(out)
-    return Path("runs") / f"{spec.cohort.name}-{spec.generator.name}-{Store.key(_identity(spec))[:8]}"
+    return Path(out) if out else Path("runs") / run_name(spec)
+
+
+def run_name(spec: AuditSpec) -> str:
+    """What the run folder of ``spec`` (resolved) is called where nobody names it."""
+    return f"{spec.cohort.name}-{spec.generator.name}-{Store.key(_identity(spec))[:8]}"
 
 
 def _identity(spec: AuditSpec) -> dict[str, object]:

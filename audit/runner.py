@@ -20,7 +20,7 @@ from .measures.measured import Truth
 from .outputs import RunFolder
 from .power.certificate import certified
 from .provenance import provenance
-from .record import AuditRecord, AuditSpec, Finding
+from .record import AuditRecord, AuditSpec, Finding, Fingerprint
 from .registry import load
 from .retraining import train_shadow
 from .spec import make_spec, resolve
@@ -61,9 +61,7 @@ def run(
     resolved, plugins = stages.spec, stages.plugins
     with RunFolder.open(out, resolved) as folder:
         progress.message(f"cohort {resolved.cohort.name}")
-        split, marks, cohort_key = stages.cohort()
-        check_needs(split, list(plugins.values()))
-        stages.check_guard(split)
+        split, marks, cohort_key = _cohort(stages)
         candidates = stages.candidates(split, cohort_key)
         progress.message("is the comparison fair?")
         checks, pairs, crash = stages.checks(split, load_truth(candidates), cohort_key)
@@ -120,6 +118,24 @@ def run(
     return record
 
 
+def settle(spec: AuditSpec, *, store: Path | str | None = None) -> AuditSpec:
+    """The spec as it would run: every option filled in and checked, the device chosen. Nothing is computed.
+
+    Raises:
+        BadInputError: as ``run``.
+    """
+    return _stages(spec, store, Silent()).spec
+
+
+def check(spec: AuditSpec, *, store: Path | str | None = None, progress: Progress | None = None) -> None:
+    """All that ``run`` refuses before training starts; leaves the cohort in the store.
+
+    Raises:
+        BadInputError: as ``run``.
+    """
+    _cohort(_stages(spec, store, progress or Silent()))
+
+
 def assist(spec: AuditSpec, *, store: Path | str | None = None) -> None:
     """Help another process' ``run`` of the same spec to train its generator, and do nothing else.
 
@@ -168,6 +184,14 @@ def train_shadows(
     check_needs(split, [generator])
     for index in indices:
         yield index, train_shadow(stages, split, index)
+
+
+def _cohort(stages: Stages) -> tuple[Split, tuple[Fingerprint, ...], str]:
+    """The cohort, if it has what every plugin needs."""
+    split, marks, key = stages.cohort()
+    check_needs(split, list(stages.plugins.values()))
+    stages.check_guard(split)
+    return split, marks, key
 
 
 def _stages(spec: AuditSpec | dict[str, object], store: Path | str | None, progress: Progress) -> Stages:

@@ -27,6 +27,10 @@ class TerminalProgress:
         """One line on stderr."""
         self.console.print(text, style="dim", markup=False)
 
+    def headline(self, text: str) -> None:
+        """One line on stderr that what follows belongs to."""
+        self.console.print(text, style="bold", markup=False)
+
     def task(self, name: str, total: int) -> AbstractContextManager[Step]:
         """A bar of ``total`` units."""
         return self._bar(name, total)
