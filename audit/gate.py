@@ -1,10 +1,14 @@
 """From findings to a verdict. It judges what was measured and measures nothing itself."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
+from .comparable import differing
+from .errors import BadInputError
+from .limits import hold, sees, stand_in
 from .measures.claim import judgement_in
-from .power.kinds import DECISIVE, FAITHFUL
-from .record import Estimate, Finding, Outcome, Rule, Verdict
+from .policy import Policy, PolicyRule, default_policy
+from .record import AuditRecord, Estimate, Finding, Outcome, Rule, Verdict
+from .regression import compare
 
 CRITERIA = {
     "memorization": "singling out",
@@ -13,48 +17,51 @@ CRITERIA = {
     "attribute": "inference of attributes",
 }
 OPTIONAL = {"attribute"}
-"""Families that a pass does not ask for: where nothing could be asked or measured the verdict says nothing of them, and
-the report says so."""
+"""Families that the default policy does not ask for: where nothing could be asked or measured the verdict says nothing
+of them, and the report says so."""
 
 WORDS = {"invalid": "failed", "skipped": "could not be asked", "error": "broke"}
 
+Regression = Callable[[PolicyRule, Estimate, Finding, str], Rule]
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How much of one estimate is tolerated.
 
-    Attributes:
-        estimate: its name; group "" is meant.
-        most: the largest tolerated distance from ``center``, in the direction that is worse.
-        center: what the distance is measured from.
-        why: the rationale, for the report.
+def gate(record: AuditRecord, policy: Policy, baseline: AuditRecord | None = None) -> Verdict:
+    """What a policy says of a finished audit: as ``judge``, and nothing passes where a plugin failed.
+
+    Args:
+        record: of the audit.
+        policy: to judge by.
+        baseline: an audit of the same people that a ``max_regression`` is measured from.
+
+    Raises:
+        BadInputError: if the baseline is of another cohort or split; the message names the first difference.
     """
+    if baseline and (unlike := differing(record, baseline, ("this run", "baseline"))):
+        raise BadInputError(
+            f"the baseline is of another cohort or split: {unlike}\n"
+            "give one of the same, or make this run the baseline: privbench baseline update"
+        )
 
-    estimate: str
-    most: float
-    center: float
-    why: str
+    def against(rule: PolicyRule, estimate: Estimate, finding: Finding, name: str) -> Rule:
+        return compare(rule, estimate, finding, name, (record, baseline))
 
-
-LIMITS = {
-    "memorization": (
-        Limit("copied_share", 0.02, 0.0, "at most 2% of released images may lie closer to a member than strangers do"),
-    ),
-    "membership": (Limit("auc", 0.1, 0.5, "an attacker may tell members from others with an AUC of at most 0.60"),),
-    "reidentification": (
-        Limit("linked_excess", 0.05, 0.0, "at most 5% of released images may match a member beyond chance matches"),
-    ),
-    "attribute": (
-        Limit("attribute_risk", 0.15, 0.0, "of what an attacker would guess wrong, the release may tell at most 15%"),
-    ),
-}
+    rules = _rules(record.findings, policy, against)
+    named = {rule.name for rule in rules}
+    for finding in record.findings:
+        name = f"{finding.family}.{finding.plugin}"
+        if finding.status == "error" and name not in named:
+            rules.append(Rule(name=name, outcome="inconclusive", reason=f"error: {finding.reason}"))
+    return _together(rules)
 
 
-def judge(findings: tuple[Finding, ...]) -> Verdict:
-    """One rule a limit and finding; fail if one fails, pass only if each criterion was tested and every rule passes.
+def judge(findings: tuple[Finding, ...], policy: Policy | None = None) -> Verdict:
+    """What a policy says of findings; by default the policy that ships (audit/policy.toml).
 
-    A rule fails when the whole interval lies beyond the limit, passes when the whole interval lies within it *and* the
-    attack could have seen the limit crossed, and is inconclusive otherwise. What could not be measured never passes,
+    One line a rule and finding; fail if one fails, pass only if each criterion that the policy asks for was tested and
+    every rule passes.
+
+    A limit fails when the whole interval lies beyond it, passes when the whole interval lies within it *and* the
+    attack could have seen it crossed, and is inconclusive otherwise. What could not be measured never passes,
     and nothing passes where members and holdout cannot fairly be compared.
 
     Of several attacks of one family each must stay within the limit, which needs no correction for their number: all
@@ -62,20 +69,37 @@ def judge(findings: tuple[Finding, ...]) -> Verdict:
     with the same access stands in for a blind one, which takes nothing away. And a fail by chance is rare however many
     there are, as an interval must lie beyond a limit that is itself far from the null (docs/decisions/0015).
     """
-    rules = _fairness(findings)
-    rules.extend(_guard(f) for f in findings if f.kind == "check" and f.family == "guard")
-    for family, words in CRITERIA.items():
-        own = [f for f in findings if f.kind == "attack" and f.family == family]
-        seeing = _seeing(own, family)
-        for finding in own:
-            rules.extend(_rules_of(finding, family, seeing))
-        if family not in OPTIONAL and all(f.status == "skipped" for f in own):
-            why = "; ".join(f"{f.plugin}: {f.reason}" for f in own) or f"no {family} attack was asked for"
-            rules.append(Rule(name=family, outcome="inconclusive", reason=f"{words} was not tested ({why})"))
-    rules.extend(rule for f in findings if f.kind == "attack" and f.family == "canary" for rule in _claim(f))
+    return _together(_rules(findings, policy or default_policy(), None))
+
+
+def _together(rules: list[Rule]) -> Verdict:
     outcomes = {rule.outcome for rule in rules}
     outcome: Outcome = "fail" if "fail" in outcomes else "inconclusive" if "inconclusive" in outcomes else "pass"
     return Verdict(outcome=outcome, rules=tuple(rules))
+
+
+def _rules(findings: tuple[Finding, ...], policy: Policy, against: Regression | None) -> list[Rule]:
+    rules = _fairness(findings) if policy.comparison == "required" else []
+    if policy.guard == "required":
+        rules.extend(_guard(f) for f in findings if f.kind == "check" and f.family == "guard")
+    untested: set[str] = set()
+    answered: set[PolicyRule] = set()
+    for family, words in CRITERIA.items():
+        own = [f for f in findings if f.kind == "attack" and f.family == family]
+        for finding in own:
+            rules.extend(_of_attack(finding, own, policy, against, answered))
+        if family in policy.tested and all(f.status == "skipped" for f in own):
+            why = "; ".join(f"{f.plugin}: {f.reason}" for f in own) or f"no {family} attack was asked for"
+            rules.append(Rule(name=family, outcome="inconclusive", reason=f"{words} was not tested ({why})"))
+            untested.add(family)
+    canaries = [f for f in findings if f.kind == "attack" and f.family == "canary"]
+    if policy.claim == "required":
+        rules.extend(rule for f in canaries for rule in _claim(f))
+    others = [f for f in findings if f.kind != "attack" or f.family not in CRITERIA]
+    for finding in others:
+        rules.extend(_limited(finding, others, policy, against, answered))
+    rules.extend(_nothing(r, findings) for r in policy.rule if _unanswered(r, answered, untested, against))
+    return rules
 
 
 def _fairness(findings: tuple[Finding, ...]) -> list[Rule]:
@@ -100,47 +124,60 @@ def _guard(finding: Finding) -> Rule:
     )
 
 
-def _seeing(findings: list[Finding], family: str) -> list[Finding]:
-    """The attacks that would have seen the limit crossed."""
-    return [
-        f
-        for f in findings
-        if f.status == "ok"
-        and all((e := f.estimate(limit.estimate)) and not _blind(e, limit, f) for limit in LIMITS[family])
-    ]
-
-
-def _stand_in(finding: Finding, seeing: list[Finding]) -> str:
-    """An attack with the same access that sees every leak which this one was asked about, or "".
-
-    For one that was never asked nobody stands in: nobody knows what it would have been the only one to see.
-    """
-    planted = _shares(finding).keys()
-    asked = planted & DECISIVE or planted
-    able = [f for f in seeing if f.access == finding.access and all(_shares(f).get(k) is not None for k in asked)]
-    return able[0].plugin if asked and able else ""
-
-
-def _shares(finding: Finding) -> dict[str, float | None]:
-    """The smallest share of each planted kind that an attack notices; None where it notices none."""
-    return {e.group: e.value for e in finding.estimates if e.name == "detectable_share"}
-
-
-def _rules_of(finding: Finding, family: str, seeing: list[Finding]) -> list[Rule]:
-    name = f"{family}.{finding.plugin}"
+def _of_attack(
+    finding: Finding, family: list[Finding], policy: Policy, against: Regression | None, answered: set[PolicyRule]
+) -> Iterator[Rule]:
+    """What becomes of one attack: a line where it broke, one a limit else; and whether a member's image is out."""
     if finding.status == "skipped":
-        return []
-    if finding.status in {"invalid", "error"}:
-        rule = Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
-        return [rule, *(r for r in _exact(finding, name) if r.outcome == "fail")]
-    peer = _stand_in(finding, seeing)
-    found = [(limit, finding.estimate(limit.estimate)) for limit in LIMITS[family]]
-    rules = [
-        _apply(limit, estimate, name, finding, peer)
-        for limit, estimate in found
-        if family not in OPTIONAL or estimate is None or estimate.value is not None
-    ]
-    return [*rules, *_exact(finding, name)]
+        return
+    name = f"{finding.family}.{finding.plugin}"
+    exact = _exact(finding, name) if policy.exact_copies == "required" else []
+    if finding.status == "ok":
+        yield from _limited(finding, family, policy, against, answered)
+        yield from exact
+        return
+    asked = [rule for rule in policy.rule if rule.pattern.asks(finding)]
+    answered.update(rule for rule in asked if rule.pattern.demands(finding))
+    if asked or finding.family in policy.tested:
+        yield Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
+    yield from (rule for rule in exact if rule.outcome == "fail")
+
+
+def _limited(
+    finding: Finding, others: list[Finding], policy: Policy, against: Regression | None, answered: set[PolicyRule]
+) -> Iterator[Rule]:
+    """One line a limit and estimate of a plugin."""
+    name = f"{finding.family}.{finding.plugin}"
+    for rule in policy.rule:
+        pattern = rule.pattern
+        if not pattern.asks(finding) or (rule.max_regression is not None and against is None):
+            continue
+        demanded = pattern.demands(finding)
+        if finding.status != "ok":
+            if demanded and finding.status != "skipped":
+                answered.add(rule)
+                yield Rule(name=name, outcome="inconclusive", reason=f"{finding.status}: {finding.reason}")
+            continue
+        meant = [e for e in finding.estimates if pattern.fits(e)]
+        if demanded and not meant and rule.missing == "inconclusive":
+            answered.add(rule)
+            why = "could not be measured: the attack did not report it"
+            yield Rule(name=f"{name}.{pattern.name}", outcome="inconclusive", reason=why)
+        for estimate in meant:
+            answered.add(rule)
+            if estimate.value is None and rule.missing == "ignore":
+                continue
+            line = f"{name}.{estimate.name}" + (f"[{estimate.group}]" if estimate.group else "")
+            if rule.max_regression is not None and against is not None:
+                yield against(rule, estimate, finding, line)
+                continue
+            yield hold(rule, estimate, finding, line, stand_in(finding, _seeing(rule, estimate, others)))
+
+
+def _seeing(rule: PolicyRule, estimate: Estimate, family: list[Finding]) -> list[Finding]:
+    """The attacks that would have seen the limit crossed."""
+    found = [(f, f.estimate(estimate.name, estimate.group)) for f in family if rule.pattern.asks(f)]
+    return [f for f, e in found if e is not None and sees(rule, e, f)]
 
 
 def _claim(finding: Finding) -> list[Rule]:
@@ -155,7 +192,18 @@ def _claim(finding: Finding) -> list[Rule]:
     outcome = outcomes.get(judgement_in(finding) or "")
     if said is None or outcome is None:
         return []
-    return [Rule(name=f"{name}.epsilon_lower", outcome=outcome, reason=said.note)]
+    claimed = finding.estimate("epsilon_claimed")
+    return [
+        Rule(
+            name=f"{name}.epsilon_lower",
+            outcome=outcome,
+            reason=said.note,
+            value=said.value,
+            low=said.low,
+            high=said.high,
+            threshold=claimed.value if claimed else None,
+        )
+    ]
 
 
 def _exact(finding: Finding, name: str) -> list[Rule]:
@@ -163,68 +211,28 @@ def _exact(finding: Finding, name: str) -> list[Rule]:
     exact = finding.estimate("exact_copies", "pixels") or finding.estimate("exact_copies")
     if exact is None or exact.value is None:
         return []
-    found = exact.value > (exact.null or 0.0)
-    reason = f"{exact.note} (limit: none identical to a member's, up to 8-bit rounding)"
-    return [Rule(name=f"{name}.exact_copies", outcome="fail" if found else "pass", reason=reason)]
+    most = exact.null or 0.0
+    return [
+        Rule(
+            name=f"{name}.exact_copies",
+            outcome="fail" if exact.value > most else "pass",
+            reason=f"{exact.note} (limit: none identical to a member's, up to 8-bit rounding)",
+            value=exact.value,
+            low=exact.low,
+            high=exact.high,
+            threshold=most,
+        )
+    ]
 
 
-def _apply(limit: Limit, estimate: Estimate | None, prefix: str, finding: Finding, peer: str) -> Rule:
-    name = f"{prefix}.{limit.estimate}"
-    if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
-        why = estimate.note if estimate else "the attack did not report it"
-        return Rule(name=name, outcome="inconclusive", reason=f"could not be measured: {why}")
-    low, high = _risk(estimate, limit.center)
-    bound = (
-        f"{limit.center - limit.most:g} to {limit.center + limit.most:g}"
-        if estimate.worse == "both"
-        else f"at most {limit.center + limit.most:g}"
-    )
-    said = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}], allowed: {bound}"
-    if low > limit.most:
-        return Rule(name=name, outcome="fail", reason=said)
-    if high > limit.most:
-        return Rule(name=name, outcome="inconclusive", reason=f"{said}; the interval reaches beyond it")
-    if blind := _blind(estimate, limit, finding):
-        if peer:
-            return Rule(name=name, outcome="pass", reason=f"{said}; {blind}; {peer} would have found a leak")
-        return Rule(name=name, outcome="inconclusive", reason=f"{said}; {blind}")
-    return Rule(name=name, outcome="pass", reason=f"{said}; a leak of {estimate.detectable:.3f} would have been found")
+def _unanswered(rule: PolicyRule, answered: set[PolicyRule], untested: set[str], against: Regression | None) -> bool:
+    """Whether there was nothing to judge and the policy wants to hear of it."""
+    said = rule in answered or rule.missing == "ignore" or rule.pattern.family in untested
+    return not said and (rule.max_regression is None or against is not None)
 
 
-def _blind(estimate: Estimate, limit: Limit, finding: Finding) -> str:
-    """Why having found nothing says nothing, or "": the power is unknown, or not enough to see the limit crossed."""
-    shares = _shares(finding)
-    if unshown := _unshown(finding):
-        return unshown
-    if not shares:
-        return "how small a leak would have been found was not measured"
-    if all(share is None for share in shares.values()):
-        return "but the attack noticed none of the leaks planted to test it"
-    if estimate.detectable is None:
-        unseen = ", ".join(kind for kind in FAITHFUL if shares.get(kind) is None)
-        return f"but planted copies ({unseen}) were not noticed at any share tried"
-    if estimate.detectable - limit.center > limit.most:
-        return f"but only a leak of {estimate.detectable:.3f} or more would have been found"
-    return ""
-
-
-def _unshown(finding: Finding) -> str:
-    """Why a verifier that links nobody says nothing of persons, or "": on real pairs it must have shown power."""
-    first = {e.name: e for e in reversed(finding.estimates)}
-    auc, recall = first.get("verifier_auc"), first.get("verifier_recall")
-    if auc is not None and auc.value is None:
-        return f"but {auc.note}"
-    if recall is not None and recall.low is not None and recall.low <= (recall.null or 0.0):
-        return "but the verifier was not shown to recognise real pairs at the threshold for linkage"
-    return ""
-
-
-def _risk(estimate: Estimate, center: float) -> tuple[float, float]:
-    """The interval of the distance from ``center`` in the worse direction; two-sided where both are leaks."""
-    assert estimate.low is not None
-    assert estimate.high is not None
-    low, high = estimate.low - center, estimate.high - center
-    if estimate.worse == "both":
-        nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-        return nearest, max(abs(low), abs(high))
-    return (-high, -low) if estimate.worse == "lower" else (low, high)
+def _nothing(rule: PolicyRule, findings: tuple[Finding, ...]) -> Rule:
+    asked = [f for f in findings if rule.pattern.asks(f)]
+    gone = "; ".join(f"{f.plugin} ({f.status}): {f.reason}" for f in asked if f.status != "ok")
+    why = gone or ("no plugin that ran reports it" if asked else "no such plugin ran")
+    return Rule(name=rule.estimate, outcome="inconclusive", reason=f"not in this record: {why}")

@@ -1,6 +1,7 @@
 """What was tested and, above all, what was not: threats without an attack, kinds of leak that no attack notices."""
 
-from ..audit.gate import LIMITS, OPTIONAL
+from ..audit.gate import OPTIONAL
+from ..audit.policy import default_policy
 from ..audit.record import AuditRecord, Finding
 from .criteria import QUESTIONS
 from .fairness import voided
@@ -84,8 +85,10 @@ def _blind_spots(attacks: tuple[Finding, ...]) -> list[str]:
 
 def _limit_on_images(attacks: tuple[Finding, ...]) -> float | None:
     """The tightest limit that the verdict sets on a share of the released images; None where it sets none."""
-    measured = {(f.family, e.name) for f in attacks for e in f.estimates if e.unit == "image"}
+    images = [(f, e) for f in attacks for e in f.estimates if e.unit == "image"]
     shares = [
-        limit.most for family, limits in LIMITS.items() for limit in limits if (family, limit.estimate) in measured
+        rule.max
+        for rule in default_policy().rule
+        if rule.max is not None and any(rule.pattern.asks(f) and rule.pattern.fits(e) for f, e in images)
     ]
     return min(shares, default=None)

@@ -1,0 +1,86 @@
+"""One estimate against the same one of a baseline: no worse, worse by too much, or nobody can tell."""
+
+from .comparable import differing_attack
+from .policy import PolicyRule
+from .record import AuditRecord, Estimate, Finding, Outcome, Rule
+from .statistics.differences import Difference, difference, leak
+
+
+def compare(
+    rule: PolicyRule, estimate: Estimate, finding: Finding, name: str, audits: tuple[AuditRecord, AuditRecord | None]
+) -> Rule:
+    """What ``rule``, which has a ``max_regression``, makes of an estimate.
+
+    How much worse it is than in the baseline is measured patient by patient where both records know how they vary
+    together (docs/decisions/0017); the rule says which.
+
+    Args:
+        rule: with ``max_regression``.
+        estimate: of the audit that is judged.
+        finding: that it is part of.
+        name: of the verdict's line.
+        audits: the audit that is judged and the baseline, which must be of the same cohort and split.
+    """
+    audit, baseline = audits
+    most = rule.max_regression
+    assert most is not None
+    before = None if baseline is None else _in(baseline, estimate, finding)
+    stated = {"threshold": most, "baseline": before.value if before else None}
+
+    def undecided(why: str) -> Rule:
+        return Rule(name=name, outcome="inconclusive", reason=why, **stated)
+
+    if why := _incomparable(estimate, before, finding, audits):
+        return undecided(why)
+    assert before is not None
+    worse = difference([(leak(estimate), leak(before))], audit.spec.confidence)
+    assert worse is not None
+    outcome, why = _decided(rule, worse, most)
+    said = (
+        f"{estimate.value:.3f} after {before.value:.3f} in the baseline: worse by {worse.value:.3f} "
+        f"[{worse.low:.3f}, {worse.high:.3f}], allowed: at most {most:g}{why}; "
+        + ("paired by patient" if worse.paired else "not paired: taken for independent")
+    )
+    return Rule(
+        name=name,
+        outcome=outcome,
+        reason=said,
+        value=worse.value,
+        low=worse.low,
+        high=worse.high,
+        **stated,
+    )
+
+
+def _in(baseline: AuditRecord, estimate: Estimate, finding: Finding) -> Estimate | None:
+    there = next((f for f in baseline.findings if (f.family, f.plugin) == (finding.family, finding.plugin)), None)
+    return there.estimate(estimate.name, estimate.group) if there and there.status == "ok" else None
+
+
+def _incomparable(
+    estimate: Estimate, before: Estimate | None, finding: Finding, audits: tuple[AuditRecord, AuditRecord | None]
+) -> str:
+    """Why an estimate cannot be held against that of the baseline, or ""."""
+    audit, baseline = audits
+    if baseline is None:
+        return "there is no baseline to compare with: give one with --baseline"
+    if estimate.worse == "none":
+        return f"{estimate.name} has no worse side, so it cannot become worse"
+    if before is None:
+        return "the baseline does not have it"
+    if unlike := differing_attack(audit, baseline, finding):
+        return f"it cannot be held against the baseline's: {unlike}"
+    for one, where in ((estimate, "here"), (before, "in the baseline")):
+        if one.value is None or one.low is None or one.high is None:
+            return f"could not be measured {where}: {one.note or 'it has no interval'}"
+    return ""
+
+
+def _decided(rule: PolicyRule, worse: Difference, most: float) -> tuple[Outcome, str]:
+    if rule.by == "value":
+        return ("fail", "") if worse.value > most else ("pass", "")
+    if rule.by == "upper":
+        return ("fail", "; its upper end is beyond it") if worse.high > most else ("pass", "")
+    if worse.low > most:
+        return "fail", ""
+    return ("inconclusive", "; the interval reaches beyond it") if worse.high > most else ("pass", "")
