@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import certify, doctor, list_, report, run, shadow, show, verify_guard
+from . import certify, doctor, list_, report, run, shadow, show, track, verify_guard
 
 app = typer.Typer(
     name="privbench",
@@ -26,6 +26,7 @@ app.command("verify-guard")(verify_guard.verify_guard)
 app.command("list")(list_.list_plugins)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("track")(track.track)
 app.command("doctor")(doctor.doctor)
 
 BAD_INPUT, FAILED_PLUGINS, INTERRUPTED = 2, 4, 130
