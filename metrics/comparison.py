@@ -1,5 +1,6 @@
 """Synthetic against real images in one feature space, beside real against real: the floor of the distance."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from ..audit.context import Context
 from ..audit.errors import SkippedError
 from ..audit.record import Estimate
+from ..audit.statistics.blocks import Kept, left_out
 from ..audit.types import FloatArray, ImageSet, Index, Names, Split
 from .frechet_distance import Gaussian, frechet_distance
 from .kernel_distance import KernelDistance
@@ -120,15 +122,19 @@ class Comparison:
         estimates = []
         scores = [manifold(self.real.values, s.values, self.real.patient, s.patient, k) for s in self._sides()]
         for measure in ("precision", "density", "recall", "coverage"):
-            found = []
+            found, blocks = [], []
             for side, score in zip(self._sides(), scores, strict=True):
                 each = getattr(score, measure)
                 averaged = side if measure in {"precision", "density"} else self.real
                 drawn = patient_weights(averaged.patient, resamples, context.rng("manifold", measure), averaged.center)
                 draws = drawn @ each / drawn.sum(axis=1)
                 found.append((float(each.mean()), *percentile_interval(draws, context.confidence)))
+                # What is averaged over released images shares no patient with another audit.
+                blocks.append(left_out(averaged.patient, found[-1][0], _mean(each)) if averaged is self.real else ())
             name = f"{measure}-{extractor}"
-            estimates += _pair(name, found, found[1][0], self.real.n, how, f"k={k}, siblings excluded", worse="lower")
+            estimates += _pair(
+                name, found, found[1][0], self.real.n, how, f"k={k}, siblings excluded", worse="lower", blocks=blocks
+            )
         return estimates
 
     def _sides(self) -> tuple[Features, Features]:
@@ -142,6 +148,14 @@ class Comparison:
         )
 
 
+def _mean(each: FloatArray) -> Callable[[Kept], FloatArray]:
+    def of(kept: Kept) -> FloatArray:
+        mean: FloatArray = kept @ each / kept.sum(axis=1)
+        return mean
+
+    return of
+
+
 def _pair(
     name: str,
     found: list[tuple[float, float, float]],
@@ -151,6 +165,7 @@ def _pair(
     note: str,
     *,
     worse: str = "higher",
+    blocks: Sequence[tuple[float, ...]] = ((), ()),
 ) -> list[Estimate]:
     return [
         Estimate.model_validate(
@@ -166,7 +181,8 @@ def _pair(
                 "worse": worse if not group else "none",
                 "method": method,
                 "note": note,
+                "blocks": without,
             }
         )
-        for group, (value, low, high) in zip(("", CONTROL), found, strict=True)
+        for group, (value, low, high), without in zip(("", CONTROL), found, blocks, strict=True)
     ]

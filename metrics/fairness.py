@@ -1,13 +1,15 @@
 """Dice by arm, by centre and between arms, with intervals over the patients of the test set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..audit.context import Context
 from ..audit.record import Estimate
+from ..audit.statistics.blocks import Kept, left_out
 from ..audit.types import FloatArray, ImageSet, Names
 from .resampling import patient_means, patient_weights, percentile_interval
 
@@ -35,6 +37,10 @@ class _Means:
         return spread
 
 
+_Figure = Callable[[_Means], FloatArray]
+"""One number for each row of weights."""
+
+
 def _gain(means: FloatArray) -> FloatArray:
     """The last arm minus the first of ``means`` ``(draws, arms)``."""
     gain: FloatArray = means[:, -1] - means[:, 0]
@@ -60,38 +66,59 @@ def dice_estimates(
     how = f"percentile bootstrap over patients within centres, {resamples} resamples"
 
     def estimate(
-        name: str, group: str, at: FloatArray, spread: FloatArray, n: int, null: float, *, paired: bool = False
+        name: str, group: str, of: _Figure, null: float, *, paired: bool = False, some: NDArray[np.bool_] | None = None
     ) -> Estimate:
+        """``some`` are the patients whom the figure is about, if not all."""
+        about = np.ones(len(patients), dtype=bool) if some is None else some
+
+        def without(kept: Kept) -> FloatArray:
+            stay = np.ones((len(kept), len(patients)))
+            stay[:, about] = kept
+            with np.errstate(invalid="ignore"):  # a centre of which nobody stays
+                return of(_Means.of(dice, belongs, stay))
+
         worse: Literal["none", "higher", "lower"] = (
             "none" if group == arms[0] else "higher" if name == "dice-spread" else "lower"
         )
-        low, high = percentile_interval(spread, context.confidence)
+        low, high = percentile_interval(of(draws), context.confidence)
+        at = float(of(value)[0])
         return Estimate(
             name=name,
-            value=float(at[0]),
+            value=at,
             low=low,
             high=high,
             null=null,
-            n=n,
+            n=int(about.sum()),
             unit="patient",
             worse=worse,
             group=group,
             method=f"{how}; paired: both arms on the same patients" if paired else how,
+            # What is about the worst of several centres would tell of the one or two whom a block has there.
+            blocks=left_out(patients[about], at, without) if name in {"dice", "dice-gain"} else (),
         )
 
+    def of_arm(i: int) -> _Figure:
+        return lambda means: means.overall[:, i]
+
+    def in_center(j: int) -> _Figure:
+        return lambda means: _gain(means.centers[:, j])
+
     reference = float(value.overall[0, 0])
-    found = [
-        estimate("dice", arm, value.overall[:, i], draws.overall[:, i], len(patients), reference)
-        for i, arm in enumerate(arms)
-    ]
-    found.append(estimate("dice-gain", "", _gain(value.overall), _gain(draws.overall), len(patients), 0.0, paired=True))
+    found = [estimate("dice", arm, of_arm(i), reference) for i, arm in enumerate(arms)]
+    found.append(estimate("dice-gain", "", lambda means: _gain(means.overall), 0.0, paired=True))
     if len(names) < 2:
         return tuple(found)
     for j, name in enumerate(names.tolist()):
-        gains = _gain(value.centers[:, j]), _gain(draws.centers[:, j])
-        found.append(estimate("dice-gain", f"center {name}", *gains, int(belongs[:, j].sum()), 0.0, paired=True))
+        inside = center == name
+        found.append(estimate("dice-gain", f"center {name}", in_center(j), 0.0, paired=True, some=inside))
     for i, arm in enumerate(arms):
-        worst, spread = (value.worst()[:, i], draws.worst()[:, i]), (value.spread()[:, i], draws.spread()[:, i])
-        found.append(estimate("dice-worst-center", arm, *worst, len(patients), float(value.worst()[0, 0])))
-        found.append(estimate("dice-spread", arm, *spread, len(patients), float(value.spread()[0, 0])))
+
+        def worst(means: _Means, i: int = i) -> FloatArray:
+            return means.worst()[:, i]
+
+        def spread(means: _Means, i: int = i) -> FloatArray:
+            return means.spread()[:, i]
+
+        found.append(estimate("dice-worst-center", arm, worst, float(value.worst()[0, 0])))
+        found.append(estimate("dice-spread", arm, spread, float(value.spread()[0, 0])))
     return tuple(found)

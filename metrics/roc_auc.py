@@ -1,5 +1,6 @@
 """Classification utility: what synthetic images are worth for training a classifier."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..audit.context import Context
 from ..audit.errors import SkippedError
 from ..audit.plugin import metric
 from ..audit.record import Estimate, Measurement
+from ..audit.statistics.blocks import Kept, left_out
 from ..audit.types import FloatArray, ImageSet, Labels, Split
 from .classifier import classify, train_classifier
 from .resampling import patient_means, patient_weights, percentile_interval
@@ -101,19 +103,37 @@ def _estimates(
     # With two classes the second's score says it all; with more, each against the rest.
     against = range(1, 2) if len(classes) == 2 else range(len(classes))
     drawn = patient_weights(patients, resamples, context.rng("bootstrap"), strata=label.astype(np.str_))
+
+    def auc_of(arm: int, rows: FloatArray) -> FloatArray:
+        each = [weighted_auc(score[:, arm, k], label == classes[k], rows) for k in against]
+        return np.asarray(np.mean(each, axis=0))
+
     rows = np.concatenate([np.ones((1, len(patients))), drawn])
-    auc = np.stack(
-        [
-            np.mean([weighted_auc(score[:, arm, k], label == classes[k], rows) for k in against], axis=0)
-            for arm in range(len(ARMS))
-        ]
-    )
+    auc = np.stack([auc_of(arm, rows) for arm in range(len(ARMS))])
+
+    def without(*arms: int) -> Callable[[Kept], FloatArray]:
+        """The first arm's, less the second's if there is one, for the patients that stay."""
+
+        def figure(kept: Kept) -> FloatArray:
+            with np.errstate(invalid="ignore"):  # a class of which nobody stays
+                of_arms = [auc_of(arm, kept.astype(np.float64)) for arm in arms]
+            return of_arms[0] if len(arms) == 1 else of_arms[0] - of_arms[1]
+
+        return figure
+
     how = f"percentile bootstrap over patients within classes, {resamples} resamples"
     found = []
-    for name, group, values, null, method in (
-        ("roc-auc", ARMS[0], auc[0], 0.5, how),
-        ("roc-auc", ARMS[1], auc[1], 0.5, how),
-        ("roc-auc-difference", "", auc[1] - auc[0], 0.0, f"{how}; paired: both arms on the same patients"),
+    for name, group, values, null, method, left in (
+        ("roc-auc", ARMS[0], auc[0], 0.5, how, without(0)),
+        ("roc-auc", ARMS[1], auc[1], 0.5, how, without(1)),
+        (
+            "roc-auc-difference",
+            "",
+            auc[1] - auc[0],
+            0.0,
+            f"{how}; paired: both arms on the same patients",
+            without(1, 0),
+        ),
     ):
         low, high = percentile_interval(values[1:], context.confidence)
         found.append(
@@ -128,6 +148,7 @@ def _estimates(
                 unit="patient",
                 worse="lower",
                 method=method,
+                blocks=left_out(patients, float(values[0]), left),
             )
         )
     return tuple(found)

@@ -1,11 +1,15 @@
 """Guesses of hidden attributes -> what the release tells of members that it does not tell of holdout patients."""
 
+import math
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..attributes import WORDS, attribute_of
 from ..context import Context
 from ..record import Estimate
+from ..statistics.blocks import Kept, left_out
 from ..statistics.clustered import mean_interval
 from ..statistics.stats import SIGNIFICANCE, Interval, holm, permutation_p_value, shuffle_within
 from ..types import AttributeGuesses, AttributeScores, FloatArray, Names
@@ -45,7 +49,15 @@ def measure_attribute(scores: AttributeScores, truth: Truth, context: Context) -
     p_values = {name: _p_value(s, member, held_fixed(name, strata), context.under(name)) for name, s in told.items()}
     adjusted = dict(zip(hidden, holm(np.array([p_values[name] for name in hidden])), strict=True))
     single = [
-        _risk(name, s, member, context.confidence, float(adjusted.get(name, p_values[name])), len(hidden))
+        _risk(
+            name,
+            s,
+            member,
+            truth.names(patients),
+            context.confidence,
+            float(adjusted.get(name, p_values[name])),
+            len(hidden),
+        )
         for name, s in told.items()
     ]
     judged = [e for e in single if e.group in hidden]
@@ -127,7 +139,13 @@ def _unmeasured(group: str, n: int, note: str) -> Estimate:
 
 
 def _risk(
-    name: str, success: Success, member: NDArray[np.bool_], confidence: float, p_value: float, several: int
+    name: str,
+    success: Success,
+    member: NDArray[np.bool_],
+    names: Names,
+    confidence: float,
+    p_value: float,
+    several: int,
 ) -> Estimate:
     """The risk of one attribute; ``p_value`` and what would show are corrected for the ``several`` that are judged."""
     interval = success.interval(member, confidence)
@@ -149,7 +167,15 @@ def _risk(
         note=f"guessed right with the release: {shares[0]:.1%} of members, {shares[1]:.1%} of holdout; "
         f"without it: {without[0]:.1%} and {without[1]:.1%}"
         + ("; hardly hidden: shown, not judged" if shares[1] > KNOWN else ""),
+        blocks=left_out(names, success.risk(member), partial(_risks, success, member)),
     )
+
+
+def _risks(success: Success, member: NDArray[np.bool_], kept: Kept) -> FloatArray:
+    """The risk of those who stay; nan where one side is empty."""
+    told = [bool(stay[member].any() and stay[~member].any()) for stay in kept]
+    risks = [success.of(stay).risk(member[stay]) if ok else math.nan for stay, ok in zip(kept, told, strict=True)]
+    return np.array(risks)
 
 
 def _worst(

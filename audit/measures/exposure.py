@@ -7,7 +7,7 @@ import numpy as np
 
 from ..context import Context
 from ..record import Estimate, StrongestAttack
-from ..statistics.auc import auc_detectable
+from ..statistics.auc import auc_detectable, auc_without_blocks
 from ..statistics.stats import reduce_by_patient
 from ..statistics.strongest import LEAST, strongest
 from ..types import AttackScores, FloatArray, LinkageScores, MembershipScores, MemorizationScores, SpaceDistances
@@ -75,10 +75,12 @@ def strongest_attacks(
 
 
 def _strongest(family: str, scores: Mapping[str, FloatArray], truth: Truth, context: Context) -> StrongestAttack | None:
-    member, strata = truth.of_patients(np.unique(truth.candidates.patient))
+    patients = truth.candidates.patients
+    member, strata = truth.of_patients(patients)
     if not scores or min(member.sum(), (~member).sum()) < LEAST:
         return None
     found = strongest(scores, member, strata, context.rng("strongest", family), context.confidence)
+    half, score = found.measured, -scores[found.name] if found.inverted else scores[found.name]
     sizes = [side.sum() - side.sum() // 2 for side in (member, ~member)]
     return StrongestAttack(
         family=family,
@@ -92,12 +94,13 @@ def _strongest(family: str, scores: Mapping[str, FloatArray], truth: Truth, cont
             low=found.interval.low,
             high=found.interval.high,
             null=0.5,
-            n=found.n,
+            n=int(half.sum()),
             unit="patient",
             worse="higher",
             detectable=auc_detectable(int(sizes[0]), int(sizes[1])),
             p_value=found.p_value,
             method="attack and direction chosen on half of the patients, by centre; "
             "DeLong variance, logit, Student's t; Mann-Whitney, one-sided",
+            blocks=auc_without_blocks(score[half], member[half], truth.names(patients)[half]),
         ),
     )

@@ -64,6 +64,11 @@ class Success:
         """``(p,)`` the success of each patient, had all been as easy to guess as they are on average."""
         return np.asarray(self.right - self.slope * (self.prior - self.prior.mean()))
 
+    def of(self, patients: NDArray[np.bool_]) -> "Success":
+        """The same of some of the patients ``(p,)``."""
+        told, asked = (None if values is None else values[patients] for values in (self.told, self.asked))
+        return Success(self.right[patients], self.prior[patients], told, asked)
+
     def risk(self, member: NDArray[np.bool_]) -> float:
         """(a - c) / (1 - c) of the adjusted shares.
 

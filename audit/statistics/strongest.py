@@ -14,7 +14,7 @@ LEAST = 2
 """Patients a side: one chooses, one measures."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Strongest:
     """What the strongest attack reaches on patients that had no part in choosing it.
 
@@ -24,7 +24,7 @@ class Strongest:
         auc: on the other half of the patients, oriented as chosen; below 0.5 if the choice did not carry over.
         interval: of ``auc``.
         p_value: one-sided, against 0.5: whether what was chosen carries over.
-        n: patients that ``auc`` rests on.
+        measured: ``(p,)`` the patients that ``auc`` rests on.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Strongest:
     auc: float
     interval: Interval
     p_value: float
-    n: int
+    measured: NDArray[np.bool_]
 
 
 def strongest(
@@ -77,4 +77,4 @@ def strongest(
     owners = (np.arange(len(ours)).astype(str), np.arange(len(theirs)).astype(str))
     interval = auc_interval(ours, theirs, owners, confidence)
     p_value = float(mannwhitneyu(ours, theirs, alternative="greater").pvalue)
-    return Strongest(name, inverted, roc_auc(ours, theirs), interval, p_value, len(ours) + len(theirs))
+    return Strongest(name, inverted, roc_auc(ours, theirs), interval, p_value, ~choosing)

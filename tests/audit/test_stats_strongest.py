@@ -39,7 +39,7 @@ def test_a_strong_attack_is_chosen_in_its_direction(leak):
         assert found.name == "a3"
         assert found.inverted == (leak < 0)
         assert found.auc > 0.75
-        assert found.n == 40
+        assert found.measured.sum() == 40
 
 
 def test_it_takes_two_patients_a_side():
