@@ -74,6 +74,8 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Share:
+    """What share of the variance of independent numbers a difference has, and how surely."""
+
     share: float
     freedom: float
 
@@ -144,11 +146,12 @@ def difference(pairs: Sequence[tuple[Estimate, Estimate]], confidence: float) ->
     Returns:
         None if there is no pair, or a number has no value or no interval.
     """
-    known = [_of_pair(first, second, confidence) for first, second in pairs]
+    together = [_together(first, second) for first, second in pairs]
+    known = [_of_pair(*pair, share, confidence) for pair, share in zip(pairs, together, strict=True)]
     every = [k for k in known if k is not None]
     if not every or len(every) < len(known):
         return None
-    paired = all(_together(first, second) is not None for first, second in pairs)
+    paired = None not in together
     mean = _mean(every)
     low, high = _ends(mean, confidence)
     how = (
@@ -175,11 +178,10 @@ def _known(estimate: Estimate, confidence: float) -> _Known | None:
     return _Known(estimate.value, max(below, 0.0) / z, max(above, 0.0) / z, math.inf)
 
 
-def _of_pair(first: Estimate, second: Estimate, confidence: float) -> _Known | None:
+def _of_pair(first: Estimate, second: Estimate, share: _Share | None, confidence: float) -> _Known | None:
     a, b = _known(first, confidence), _known(second, confidence)
     if a is None or b is None:
         return None
-    share = _together(first, second)
     scale, freedom = (1.0, math.inf) if share is None else (math.sqrt(share.share), share.freedom)
     return _Known(
         a.value - b.value, math.hypot(a.below, b.above) * scale, math.hypot(a.above, b.below) * scale, freedom
@@ -187,10 +189,11 @@ def _of_pair(first: Estimate, second: Estimate, confidence: float) -> _Known | N
 
 
 def _together(first: Estimate, second: Estimate) -> _Share | None:
-    """What share of the variance of independent numbers the difference has; None where nothing tells.
+    """How much less, or more, the difference varies than that of independent numbers; None where nothing tells.
 
-    The share is 1 - rho where both vary alike. That of m blocks scatters by at most (1 + rho) sqrt(1 / (m - 1)) of
-    itself, as a variance does with 2 (m - 1) / (1 + rho)^2 degrees of freedom.
+    Where both vary by as much, the share is 1 - rho, rho being their correlation. Of m blocks it scatters by
+    (1 + rho) / sqrt(m - 1) of itself, as a variance with 2 (m - 1) / (1 + rho)^2 degrees of freedom; where one varies
+    more than the other, by less.
     """
     if first.value is None or second.value is None or len(first.blocks) != len(second.blocks):
         return None
