@@ -5,6 +5,7 @@ MLflow's own environment variables name; MLflow's telemetry is switched off befo
 """
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ EXPERIMENT, FINGERPRINT = "privbench", "privbench.record"
 REPORT = "report.html"
 SEGMENT, VALUE, BATCH = 60, 6000, 100
 """MLflow's limits: a name has at most 250 characters, a parameter's value 6,000; 100 parameters go in one request."""
-BOUNDS = ("low", "high", "null", "detectable")
+BOUNDS = ("low", "high", "detectable")
 T = TypeVar("T")
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_.\- ]")
 
@@ -161,9 +162,13 @@ def tags_of(record: AuditRecord) -> dict[str, str]:
 
 
 def fingerprint_of(record: AuditRecord) -> str:
-    """A hash of the result: what was asked, on which data, and what came out; not when, nor how fast."""
+    """A hash of the result: what was asked, on which data, and what came out; not when, nor how fast.
+
+    Of numbers nine digits count: the last ones may depend on the machine.
+    """
     content = record.model_dump_json(exclude={"provenance": True, "findings": {"__all__": {"seconds"}}})
-    return hashlib.sha256(content.encode()).hexdigest()
+    rounded = json.loads(content, parse_float=lambda digits: f"{float(digits):.9g}")
+    return hashlib.sha256(json.dumps(rounded).encode()).hexdigest()
 
 
 def _experiment(client: "MlflowClient") -> str:

@@ -22,7 +22,7 @@ def track(
     from ..errors import BadInputError
     from ..runs import find_runs, load_record
     from ..tracking import open_tracker
-    from .several import track as log
+    from .auditing import log
 
     folders = []
     for run in runs:
@@ -34,6 +34,6 @@ def track(
         folders += found
     records = [load_record(folder) for folder in folders]
     tracker = open_tracker()
-    logged = [log(tracker, record, folder) for record, folder in zip(records, folders, strict=True)]
+    logged = [log(tracker, record, folder, quiet=False) for record, folder in zip(records, folders, strict=True)]
     if not all(logged):
         raise typer.Exit(4)
