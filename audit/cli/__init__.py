@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import certify, doctor, list_, report, run, shadow, show, track, verify_guard
+from . import certify, doctor, list_, report, run, shadow, show, track, verify_guard, view
 
 app = typer.Typer(
     name="privbench",
@@ -27,6 +27,7 @@ app.command("list")(list_.list_plugins)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("track")(track.track)
+app.command("view")(view.view)
 app.command("doctor")(doctor.doctor)
 
 BAD_INPUT, FAILED_PLUGINS, INTERRUPTED = 2, 4, 130
