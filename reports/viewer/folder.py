@@ -13,6 +13,8 @@ from ...audit.runs import DEPTH, RECORD
 LARGEST = 64 * 2**20
 """Bytes: what is larger is no record."""
 
+LOCK, LOCKS = ".lock", Path("/proc/locks")
+
 Mark = tuple[int, int, int]
 """Time, size and number of a file: another one means that it was written anew."""
 
@@ -25,11 +27,13 @@ class Found:
         name: its path below the folder of runs, with slashes; "." is that folder itself.
         folder: its path.
         mark: of its record; None where there is none yet.
+        busy: an audit is writing to it now.
     """
 
     name: str
     folder: str
     mark: Mark | None
+    busy: bool = False
 
     @property
     def key(self) -> str:
@@ -73,7 +77,8 @@ def _at(folder: str, name: str, depth: int, known: Container[str]) -> Iterator[F
         return
     files = {entry.name for entry in inside if entry.is_file(follow_symlinks=False)}
     if RECORD in files or SPEC in files:
-        yield Found(name or ".", folder, _mark(folder))
+        mark = _mark(folder)
+        yield Found(name or ".", folder, mark, mark is None and _busy(folder))
         return
     if depth:
         for entry in inside:
@@ -87,6 +92,16 @@ def _mark(folder: str) -> Mark | None:
     except OSError:
         return None
     return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+
+
+def _busy(folder: str) -> bool:
+    """Whether an audit holds the folder's lock, as far as the system tells: trying to take it would get in its way."""
+    try:
+        lock = os.lstat(f"{folder}{os.sep}{LOCK}")
+        held = LOCKS.read_text(encoding="ascii")
+    except OSError:
+        return False
+    return f" {os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino} " in held
 
 
 def content(file: Path) -> bytes:

@@ -3,19 +3,28 @@
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from ..offline import asset, environment
 from .drawing import drawing
 from .headlines import COLUMNS
 from .listing import OUTCOMES, Listing, Row
 from .trend import Trend, said
 
-SCRIPT, STYLE = "viewer.js", "viewer.css"
 BAR = (
     '<nav aria-label="Viewer" style="padding:.6rem clamp(1rem,3vw,2.5rem);border-bottom:1px solid var(--line)">'
     '<a href="/">All runs</a></nav>'
+)
+
+SORTED_BY = (
+    ("date", "Date"),
+    ("run", "Run"),
+    ("verdict", "Verdict"),
+    ("generator", "Generator"),
+    ("cohort", "Cohort"),
+    *((column.key, column.title) for column in COLUMNS),
+    ("failed", "Failed plugins"),
+    ("seed", "Seed"),
+    ("budget", "Budget"),
 )
 
 
@@ -35,13 +44,13 @@ class Asset:
 @cache
 def script() -> Asset:
     """The pages' script; they work without."""
-    return Asset(_text(__package__, SCRIPT), "text/javascript")
+    return Asset(asset("viewer/viewer.js"), "text/javascript")
 
 
 @cache
 def style() -> Asset:
     """The reports' style sheet, and what only the viewer has."""
-    return Asset(_text(__package__.rpartition(".")[0], "report.css") + _text(__package__, STYLE), "text/css")
+    return Asset(asset("report.css") + asset("viewer/viewer.css"), "text/css")
 
 
 def list_page(found: Listing, rows: list[Row], waiting: int, revision: int, folder: str) -> str:
@@ -52,6 +61,7 @@ def list_page(found: Listing, rows: list[Row], waiting: int, revision: int, fold
         found=found,
         query=found.query,
         columns=COLUMNS,
+        sorts=SORTED_BY,
         outcomes=OUTCOMES,
         generators=sorted({(s.generator.name, s.generator.name) for s in summaries}),
         cohorts=sorted({(s.cohort.name, s.cohort.name) for s in summaries}),
@@ -81,19 +91,4 @@ def with_bar(page: str) -> str:
 
 
 def _render(template: str, **values: object) -> str:
-    return _environment().get_template(template).render(script=script().name, style=style().name, **values)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
+    return environment("viewer").get_template(template).render(script=script().name, style=style().name, **values)

@@ -16,7 +16,7 @@ from .folder import Found, content, find
 from .shelf import Kept, Shelf
 from .summary import Digest, digest
 
-State = Literal["read", "waiting", "unfinished", "unreadable"]
+State = Literal["read", "waiting", "running", "unfinished", "unreadable"]
 
 PAUSE = 2.0
 """Seconds between two looks at the folder."""
@@ -31,7 +31,8 @@ class Run:
 
     Attributes:
         found: where it is.
-        state: read, waiting to be read, unfinished (there is no record yet), or unreadable for a reason.
+        state: read, waiting to be read, running, unfinished (no record, and as it seems nobody at work), or unreadable
+            for a reason.
         digest: of its record, once read.
         reason: why it is unreadable.
     """
@@ -121,7 +122,7 @@ class Runs:
         if found.name in before and before[found.name].found == found:
             return before[found.name]
         if found.mark is None:
-            return Run(found, "unfinished")
+            return Run(found, "running" if found.busy else "unfinished")
         mark, known = kept.get(found.key, (None, None))
         return Run(found, "read", known) if mark == found.mark else Run(found, "waiting")
 

@@ -63,8 +63,7 @@
     const wanted = () => {
       const said = new URLSearchParams();
       for (const [name, value] of new FormData(filter)) if (value) said.set(name, value);
-      const now = new URLSearchParams(location.search);
-      for (const name of ["sort", "show"]) now.has(name) ? said.set(name, now.get(name)) : said.delete(name);
+      if (said.get("sort") === "-date") said.delete("sort");
       return `/?${said}`;
     };
     let timer = 0;
