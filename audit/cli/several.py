@@ -12,10 +12,10 @@ import typer
 from ..errors import BadInputError
 from ..record import AuditRecord, AuditSpec
 from .auditing import BAD_INPUT, FAILED, broke, interrupted, log, typed
-from .console import TerminalProgress
 
 if TYPE_CHECKING:
     from ..tracking import Tracker
+    from .console import TerminalProgress
 
 Ending = Literal["done", "failed", "bad input"]
 
@@ -48,6 +48,8 @@ def audit_several(
     """
     from ..matrix import labels_of
     from ..outputs import run_name
+
+    from .console import TerminalProgress
 
     one_by_one = _OneByOne(out or Path("runs"), store, TerminalProgress(quiet=quiet), tracker, quiet=quiet, debug=debug)
     try:
@@ -82,7 +84,7 @@ class _OneByOne:
 
     parent: Path
     store: Path | None
-    progress: TerminalProgress
+    progress: "TerminalProgress"
     tracker: "Tracker | None"
     quiet: bool = field(kw_only=True)
     debug: bool = field(kw_only=True)
