@@ -1,4 +1,4 @@
-"""The three criteria of Working Party opinion 216 as a reader meets them, and the verdict in one sentence."""
+"""The three criteria of Working Party opinion 216 as a reader meets them."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -7,7 +7,7 @@ from ..audit.gate import OPTIONAL
 from ..audit.record import AuditRecord, Estimate, Finding, Rule
 from .fairness import voided
 from .measures import measure_of
-from .power import listed, reach_of, reach_of_several
+from .power import reach_of, reach_of_several
 from .wording import title_of
 
 Outcome = Literal["pass", "fail", "inconclusive"]
@@ -240,6 +240,11 @@ def _criterion(record: AuditRecord, question: Question) -> Criterion:
     )
 
 
+def foremost_of(finding: Finding) -> Estimate | None:
+    """The one figure that stands for an attack in a line: its first primary one that is not about the verifier."""
+    return next((e for e in _primary(finding) if e.name != "verifier_auc"), None)
+
+
 def _primary(finding: Finding) -> tuple[Estimate, ...]:
     """Each primary figure once, overall where there is such, a verifier's power first.
 
@@ -252,34 +257,6 @@ def _primary(finding: Finding) -> tuple[Estimate, ...]:
             chosen[estimate.name] = estimate
     power_first = sorted(chosen.values(), key=lambda e: e.name != "verifier_auc")
     return tuple(power_first) or tuple(e for e in finding.estimates if not e.group)
-
-
-def verdict_sentence(record: AuditRecord) -> str:
-    """The verdict in one sentence."""
-    rules = record.verdict.rules
-    failed = sum(r.outcome == "fail" for r in rules)
-    open_ = sum(r.outcome == "inconclusive" for r in rules)
-    if record.verdict.outcome == "fail":
-        where = _criteria_of(rules, "fail")
-        return f"This audit found leakage above its limits ({where}): {failed} of {counted(len(rules), 'rule')} failed."
-    if record.verdict.outcome == "pass":
-        return (
-            "No leakage above the limits was found by the tests that were run: "
-            f"all {counted(len(rules), 'rule')} passed."
-        )
-    if not rules:
-        return "This audit could not decide: no rule was evaluated. That is not a pass."
-    where = _criteria_of(rules, "inconclusive")
-    return (
-        f"This audit could not decide ({where}): {open_} of {counted(len(rules), 'rule')} remained open. "
-        "That is not a pass."
-    )
-
-
-def _criteria_of(rules: tuple[Rule, ...], outcome: Outcome) -> str:
-    """``singling out and linkability``: the criteria whose rules came out so."""
-    families = [r.name.partition(".")[0] for r in rules if r.outcome == outcome]
-    return listed(list(dict.fromkeys(TITLES.get(family, family).lower() for family in families)))
 
 
 def counted(n: int, noun: str) -> str:

@@ -2,14 +2,37 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
-from ..audit.record import AuditRecord, Estimate, Finding, Plot, Series
+from ..audit.record import Estimate, Finding, Plot
 from .fairness import voided
 from .measure import Scale
-from .power import KINDS, kind_of
-from .wording import number, share
+from .measures import group_of, measure_of
+from .wording import number, share, title_of
 
 ROWS = 60
+CENTER = "center "
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, set of bars, or bar of a figure.
+
+    Attributes:
+        label: what it shows.
+        x: as the figure's kind has it.
+        y: as the figure's kind has it.
+        low: lower end of the band or interval at each x; empty where there is none.
+        high: its upper end.
+        panel: of several plots side by side, the one that it belongs to.
+    """
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    panel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,119 +43,128 @@ class Figure:
         key: the id of its element on the page.
         title: plugin and plot name.
         caption: how to read it.
-        plot: its data, ready to draw.
+        kind: as a ``Plot``'s; ``bars`` are values with intervals, one a centre, against ``null``.
+        x_label: of the level axis.
+        y_label: of the upright axis.
+        lines: what is drawn.
         columns: heads of the table that carries the same numbers.
-        rows: the table; a long curve keeps at most 60 rows a series.
+        rows: the table; a long curve keeps at most 60 rows a line.
+        words: how many columns of the table hold words, not numbers.
+        null: of bars, what no leakage or no difference would give.
+        shares: of bars, whether values are printed as percentages.
     """
 
     key: str
     title: str
     caption: str
-    plot: Plot
+    kind: Literal["roc", "histogram", "power", "curve", "bars"]
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+    null: float | None = None
+    shares: bool = False
 
 
-_CAPTIONS = {
-    "roc": "Both axes are logarithmic, so that the patients an attacker is most certain of can be seen at the left. "
-    "On the dashed diagonal the attack is no better than chance; a curve above it is a leak. Points at zero are "
-    "drawn at the edge.",
-    "histogram": "Where there is no leak the outlines for training and holdout patients coincide. A training outline "
-    "that stands apart from the holdout's is what leakage looks like.",
-    "power": "How many audits noticed a planted leak of this size. The further left a curve crosses the dashed line, "
-    "which is 80 of 100 audits, the smaller the leak that would have been found.",
-    "curve": "How the figure on the upright axis changes with the one on the level axis.",
-}
+_HISTOGRAM = (
+    "Where there is no leak the outlines for training and holdout patients coincide. A training outline that stands "
+    "apart from the holdout's is what leakage looks like."
+)
+_CURVE = "How the figure on the upright axis changes with the one on the level axis."
+COPIES, RELEASE = "copies of each patient", "how many images may be published"
 _NAMED = {
     "robustness of the verifier": "How many altered copies of real images the verifier would still link to their "
     "originals, by kind and strength of the alteration. A copy altered beyond the right end may go unseen.",
-    "copies of each patient": "How many patients have at least so many copies in the release. Where there is no leak "
-    "the line of training patients runs along that of holdout patients; a long tail means that a few are exposed "
-    "strongly.",
-    "how many images may be published": "How many training patients a random part of the released images is expected "
-    "to expose, beyond as many holdout patients, with its interval. Where the upper bound passes 1, no more can "
-    "be said to expose nobody; beyond the right end nothing is known.",
+    COPIES: "How many patients have at least so many copies in the release. Where there is no leak the line of "
+    "training patients runs along that of holdout patients; a long tail means that a few are exposed strongly.",
+    RELEASE: "How many training patients a random part of the released images is expected to expose, beyond as many "
+    "holdout patients, with its interval. Where the upper bound passes 1, no more can be said to expose nobody; "
+    "beyond the right end nothing is known.",
 }
-POWER_ASKED = 0.8
-ASKED = "noticed in 80 of 100 audits"
 
 
-def figures_of(record: AuditRecord) -> tuple[Figure, ...]:
-    """Every plot of every finding that gave a result."""
-    pairs = [(f, p) for f in record.findings if f.status in {"ok", "invalid"} for p in f.plots]
+def figures_of(finding: Finding, key: str) -> tuple[Figure, ...]:
+    """The histograms and curves of a finding that gave a result; what all attacks share is drawn once, elsewhere."""
+    if finding.status not in {"ok", "invalid"}:
+        return ()
+    void = "Not valid, for the comparison was not fair. " if voided(finding) else ""
     return tuple(
         Figure(
-            key=f"figure-{i}",
-            title=f"{finding.plugin}: {'how often planted leaks are noticed' if plot.kind == 'power' else plot.name}",
-            caption=_caption(finding, plot),
-            plot=_drawable(plot),
+            key=f"{key}-{i}",
+            title=f"{finding.plugin}: {plot.name}",
+            caption=void + (_HISTOGRAM if plot.kind == "histogram" else _NAMED.get(plot.name, _CURVE)),
+            kind=plot.kind,
+            x_label=plot.x_label if plot.kind == "histogram" else briefly(plot.x_label),
+            y_label=plot.y_label if plot.kind == "histogram" else briefly(plot.y_label),
+            lines=tuple(Line(s.label, s.x, s.y) for s in plot.series),
             columns=_columns(plot),
             rows=_rows(plot),
+            words=0 if plot.kind == "histogram" else 1,
         )
-        for i, (finding, plot) in enumerate(pairs, start=1)
+        for i, plot in enumerate((p for p in finding.plots if p.kind in {"histogram", "curve"}), start=1)
     )
 
 
-def _caption(finding: Finding, plot: Plot) -> str:
-    void = "Not valid, for the comparison was not fair. " if voided(finding) else ""
-    return void + (_NAMED.get(plot.name, _CAPTIONS["curve"]) if plot.kind == "curve" else _CAPTIONS[plot.kind])
-
-
-def _drawable(plot: Plot) -> Plot:
-    if plot.kind == "power":
-        return _briefly(_with_the_power_asked(plot))
-    if plot.kind == "curve":
-        return _briefly(plot)
-    return plot if plot.kind == "histogram" else _briefly(_on_log_axes(plot))
-
-
-def _with_the_power_asked(plot: Plot) -> Plot:
-    """Kinds in plain words, shares above zero (their axis is logarithmic), and the line at 80%."""
-    series = []
-    for one in plot.series:
-        points = [(x, y) for x, y in zip(one.x, one.y, strict=True) if x > 0]
-        name = _in_words(one.label)
-        series.append(Series(label=name, x=tuple(x for x, _ in points), y=tuple(y for _, y in points)))
-    shares = [x for one in series for x in one.x]
-    if shares:
-        ends = (min(shares), max(shares))
-        series.append(Series(label=ASKED, x=ends, y=(POWER_ASKED, POWER_ASKED)))
-    return plot.model_copy(update={"series": tuple(series)})
-
-
-def _in_words(label: str) -> str:
-    return kind_of(label).noun if label in KINDS else label
-
-
-def _on_log_axes(plot: Plot) -> Plot:
-    """Zeros have no place on a log axis: they are moved to half the smallest rate that occurs."""
-    positive = [v for s in plot.series for v in (*s.x, *s.y) if v > 0]
-    floor = min(positive, default=0.01) / 2
-    series = tuple(
-        Series(label=s.label, x=tuple(max(v, floor) for v in s.x), y=tuple(max(v, floor) for v in s.y))
-        for s in plot.series
+def bars_of(finding: Finding, key: str) -> tuple[Figure, ...]:
+    """What a finding measured centre by centre, as values with intervals."""
+    by_name: dict[str, list[Estimate]] = {}
+    for e in finding.estimates:
+        if e.group.startswith(CENTER) and None not in {e.value, e.low, e.high}:
+            by_name.setdefault(e.name, []).append(e)
+    return tuple(
+        _bars(finding, name, estimates, f"{key}-centres-{i}")
+        for i, (name, estimates) in enumerate(by_name.items(), start=1)
+        if len(estimates) > 1
     )
-    return plot.model_copy(update={"series": (*series, Series(label="chance", x=(floor, 1.0), y=(floor, 1.0)))})
 
 
-def _briefly(plot: Plot) -> Plot:
-    """Axis titles without what stands in parentheses: the table under the figure has it in full."""
-    short = {"x_label": plot.x_label.partition(" (")[0], "y_label": plot.y_label.partition(" (")[0]}
-    return plot.model_copy(update=short)
+def _bars(finding: Finding, name: str, estimates: list[Estimate], key: str) -> Figure:
+    scale = measure_of(name).scale
+    bounds = [(e, e.value or 0.0, e.low or 0.0, e.high or 0.0) for e in estimates]
+    return Figure(
+        key=key,
+        title=f"{finding.plugin}: {title_of(name)} by centre",
+        caption="One bar a centre, with its interval. Where intervals overlap widely the centres may well be alike.",
+        kind="bars",
+        x_label="",
+        y_label=title_of(name),
+        lines=tuple(Line(e.group.removeprefix(CENTER), (v,), (), (low,), (high,)) for e, v, low, high in bounds),
+        columns=("centre", "value", "from", "to", "rests on"),
+        rows=tuple(
+            (group_of(e.group), number(v, scale), number(low, scale), number(high, scale), f"{e.n:,} {e.unit}s")
+            for e, v, low, high in bounds
+        ),
+        null=estimates[0].null,
+        shares=scale == "share",
+    )
+
+
+def briefly(label: str) -> str:
+    """An axis title without what stands in parentheses: the table under the figure has it in full."""
+    return label.partition(" (")[0]
+
+
+def thinned(n: int, most: int = ROWS) -> list[int]:
+    """Which of ``n`` points a table keeps."""
+    if n <= most:
+        return list(range(n))
+    return sorted({round(i * (n - 1) / (most - 1)) for i in range(most)})
 
 
 def _columns(plot: Plot) -> tuple[str, ...]:
     if plot.kind != "histogram":
-        return ("planted" if plot.kind == "power" else "series", plot.x_label, plot.y_label)
+        return ("series", plot.x_label, plot.y_label)
     return ("from", "to", *(s.label for s in plot.series))
 
 
 def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
     if plot.kind != "histogram":
         return tuple(
-            (_in_words(s.label), number(s.x[i], _scale(plot, plot.x_label)), number(s.y[i], _scale(plot, plot.y_label)))
+            (s.label, number(s.x[i], _scale(plot.x_label)), number(s.y[i], _scale(plot.y_label)))
             for s in plot.series
-            for i in _thinned(len(s.x))
+            for i in thinned(len(s.x))
         )
     edges = plot.series[0].x if plot.series else ()
     return tuple(
@@ -141,15 +173,9 @@ def _rows(plot: Plot) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _scale(plot: Plot, label: str) -> Scale:
-    """Axes are shares, but for a curve's whose label does not begin with that word."""
-    return "number" if plot.kind == "curve" and not label.startswith("share") else "share"
-
-
-def _thinned(n: int) -> list[int]:
-    if n <= ROWS:
-        return list(range(n))
-    return sorted({round(i * (n - 1) / (ROWS - 1)) for i in range(ROWS)})
+def _scale(label: str) -> Scale:
+    """An axis of shares says so in its first word."""
+    return "share" if label.startswith("share") else "number"
 
 
 @dataclass(frozen=True, slots=True)

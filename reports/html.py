@@ -1,37 +1,39 @@
 """The report that a privacy officer reads, as one page that works offline."""
 
-import base64
 import hashlib
 import re
 from datetime import datetime
-from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from ..audit.plugin import report
-from ..audit.record import AuditRecord, Estimate
+from ..audit.record import AuditRecord, Estimate, Finding
 from ..audit.types import ImageSet
 from . import wording
-from .advice import name_of, next_steps_of, reason_of, reasons_of
+from .advice import name_of, next_steps_of, reasons_of
 from .companions import companions_of, listed_of
-from .criteria import OUTCOMES, criteria_of, known_answer, verdict_sentence
-from .crossings import MANY, size_of
+from .criteria import OUTCOMES, criteria_of, foremost_of, known_answer
+from .crossings import size_of
 from .fairness import checks_of, crossed_out, failed_checks_of, fair_sentence, voided
-from .figures import Figure, Strip, figures_of, strip_of
+from .figures import Figure, Strip, bars_of, figures_of, strip_of
 from .footnotes import footnotes_of, own_note
 from .guarded import guarded_of, name_of_guard
+from .joined import power_of, roc_of
 from .measures import group_of, measure_of
+from .offline import asset, environment, plotly, policy
 from .pictures import pictures_of
 from .power import NAME as POWER
 from .power import UNKNOWN, found_from, mark_of, planted_in, reach_of, reach_of_all
 from .power import interval_of as share_interval_of
 from .power_table import NAMES, power_table_of
+from .ruled import rules_of
+from .sentence import verdict_sentence
 from .stated import stated_of
 from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of, tables_of
+from .worst import FEWEST, in_worst, worst_of
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+BRIEF = 4  # lines of a list; more fold out
+FOLD = 8  # lines of a table that fold out
 
 
 @report(suffix="html")
@@ -45,12 +47,18 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
         record: what is reported.
         gallery: synthetic images to show, or None where no image may be shown.
     """
-    checks, figures = checks_of(record), figures_of(record)
-    script = _asset("report.js")
-    plotly = _plotly() if figures else ""
+    checks, worst, roc, power = checks_of(record), worst_of(record), roc_of(record), power_of(record)
+    attacks = [f for f in record.findings if f.kind == "attack"]
+    metrics = [f for f in record.findings if f.kind == "metric"]
+    own = [figures_of(_without_the_tail(f), f"figure-{i}") for i, f in enumerate(attacks, start=1)]
+    of_metrics = [(*bars_of(f, f"metric-{i}"), *figures_of(f, f"metric-{i}")) for i, f in enumerate(metrics, start=1)]
+    shared = [figure for figure in (roc, power) if figure]
+    figures = [*worst.bars, *worst.curves, *shared, *(figure for some in (*own, *of_metrics) for figure in some)]
+    script = asset("report.js")
+    library = plotly() if figures else ""
     started = datetime.fromisoformat(record.provenance.started)
     return (
-        _environment()
+        environment()
         .get_template("report.html.jinja")
         .render(
             record=record,
@@ -58,33 +66,40 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             sentence=verdict_sentence(record),
             reasons=reasons_of(record),
             steps=next_steps_of(record),
+            brief=BRIEF,
             known_answer=known_answer(record),
             reach=reach_of_all(record),
             checks=checks,
             fair=fair_sentence(checks),
             criteria=criteria_of(record),
+            worst=worst,
+            fewest=FEWEST,
             power=power_table_of(record),
             best=strongest_of(record),
             best_lead=LEAD,
             stated=stated_of(record),
-            many=MANY,
+            many=FOLD,
             guarded=guarded_of(record),
+            rules=rules_of(record),
             tested=tested_threats(record),
             untested=untested_threats(record),
-            attacks=[f for f in record.findings if f.kind == "attack"],
-            metrics=[f for f in record.findings if f.kind == "metric"],
-            figures=figures,
-            plots=[_drawn(figure) for figure in figures],
+            attacks=attacks,
+            metrics=metrics,
+            roc=roc,
+            power_figure=power,
+            figures_by=own,
+            metric_figures=of_metrics,
+            plots=[_payload(figure) for figure in figures],
             gallery=None if gallery is None else pictures_of(gallery),
             started=started,
             expires=_a_year_later(started).date().isoformat(),
             fingerprint=hashlib.sha256(record.model_dump_json().encode()).hexdigest(),
             spec=record.spec.model_dump_json(indent=2),
             confidence=f"{100 * record.spec.confidence:g}%",
-            style=_asset("report.css"),
+            style=asset("report.css"),
             script=script,
-            plotly=plotly,
-            policy=_policy(script, plotly),
+            plotly=library,
+            policy=policy(script, library),
             w=wording,
             strip=_strip,
             glossary=_glossary(record),
@@ -95,6 +110,7 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             crossed_out=crossed_out,
             failed_checks_of=failed_checks_of,
             footnotes_of=footnotes_of,
+            foremost_of=foremost_of,
             found_from=found_from,
             group_of=group_of,
             listed_of=listed_of,
@@ -105,7 +121,7 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             own_note=own_note,
             planted_in=planted_in,
             reach_of=reach_of,
-            reason_of=reason_of,
+            said_in_sentence=wording.counted_in_sentence,
             sentences_of=sentences_of,
             share_interval_of=share_interval_of,
             size_of=size_of,
@@ -116,44 +132,27 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
     )
 
 
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _without_the_tail(finding: Finding) -> Finding:
+    """Without the plots that are drawn where it is said who is worst off; an invalid finding is not shown there."""
+    if finding.status != "ok":
+        return finding
+    return finding.model_copy(update={"plots": tuple(p for p in finding.plots if not in_worst(p))})
 
 
-def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    source = str(get_plotlyjs())
-    if "</script" in source.lower() or "<!--" in source:
-        raise ValueError("plotly.min.js cannot be inlined: it holds text that ends a script element")
-    return source
-
-
-def _policy(*scripts: str) -> str:
-    """A Content-Security-Policy under which only these scripts run and nothing is ever requested."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts if s
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _drawn(figure: Figure) -> dict[str, object]:
-    return {"key": figure.key, **figure.plot.model_dump(include={"kind", "x_label", "y_label", "series"})}
+def _payload(figure: Figure) -> dict[str, object]:
+    """What the page's script draws."""
+    return {
+        "key": figure.key,
+        "kind": figure.kind,
+        "x_label": figure.x_label,
+        "y_label": figure.y_label,
+        "null": figure.null,
+        "shares": figure.shares,
+        "lines": [
+            {"label": one.label, "x": one.x, "y": one.y, "low": one.low, "high": one.high, "panel": one.panel}
+            for one in figure.lines
+        ],
+    }
 
 
 def _a_year_later(moment: datetime) -> datetime:

@@ -5,13 +5,14 @@ from ..audit.record import AuditRecord, Finding
 from ..audit.types import ImageSet
 from . import wording
 from .advice import name_of, next_steps_of, reason_of
-from .criteria import Criterion, criteria_of, known_answer, verdict_sentence
+from .criteria import Criterion, criteria_of, known_answer
 from .crossings import MANY, size_of
 from .fairness import Check, checks_of, fair_sentence
 from .guarded import guarded_of, name_of_guard
 from .markdown import table as _table
 from .markdown import text as _text
 from .power import UNKNOWN, mark_of, reach_of, reach_of_all
+from .sentence import verdict_sentence
 from .stated import stated_of
 from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats

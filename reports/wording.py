@@ -168,6 +168,11 @@ def sentence_of(estimate: Estimate) -> str:
     return text
 
 
+def counted_in_sentence(estimate: Estimate) -> bool:
+    """Whether the sentence already holds the counts of the note."""
+    return "{counts}" in measure_of(estimate.name).none and no_excess(estimate)
+
+
 def _counts(note: str) -> str:
     """``1 of 528 released images ..., 4 to holdout`` -> ``: 1 of 528 against 4 of 528``; else the note as it is."""
     found = _COUNTS.match(note)

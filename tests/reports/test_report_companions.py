@@ -63,13 +63,13 @@ def test_a_simulated_null_is_beaten_only_by_interval_and_p_value_together():
     assert reading_of(estimate("authpct", 0.4, 0.3, 0.7, 0.6, p_value=0.01, **common)) == "no difference"
 
 
-def test_a_curve_of_counts_is_tabled_as_numbers_and_one_of_shares_as_percentages(finding, record):
+def test_a_curve_of_counts_is_tabled_as_numbers_and_one_of_shares_as_percentages(finding):
     shares = CURVE.model_copy(update={"name": "copies of each patient", "y_label": "share of patients"})
     both = finding.model_copy(update={"plots": (CURVE, shares)})
-    counts, percent = figures_of(record.model_copy(update={"findings": (both,)}))
+    counts, percent = figures_of(both, "own")
     assert counts.columns == ("series", CURVE.x_label, CURVE.y_label)
     assert counts.rows == (("beyond holdout", "1", f"{MINUS}0.25"), ("beyond holdout", "600", "12.5"))
     assert percent.rows[1] == ("beyond holdout", "600", "1250%")
-    assert counts.plot.series == CURVE.series
-    assert counts.plot.x_label == "images published"
+    assert [(line.x, line.y) for line in counts.lines] == [(s.x, s.y) for s in CURVE.series]
+    assert counts.x_label == "images published"
     assert "beyond the right end nothing is known" in counts.caption

@@ -90,7 +90,7 @@ def test_no_word_promises_what_an_audit_cannot(page):
 @pytest.mark.parametrize(
     "said",
     [
-        "This audit found leakage above its limits (singling out): 1 of 11 rules failed.",
+        "This audit found leakage above its limits (singling out): 1 of 11 rules failed; ",
         "Singling out: copied share (nearest): 0.203 [0.171, 0.239], allowed: at most 0.02",
         "Look at confidential/nearest.csv",
         "Adding the synthetic images to the real ones changed Dice by \N{MINUS SIGN}0.090",
@@ -185,7 +185,7 @@ def test_headings_descend_one_level_at_a_time_and_every_table_has_a_caption(page
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
     tags = [tag for tag, _ in page.tags]
-    assert tags.count("caption") == tags.count("table")
+    assert tags.count("caption") == tags.count("table") > 5
     assert {"main", "nav", "header", "footer"} <= set(tags)
 
 

@@ -12,8 +12,8 @@ from privbench.audit.cli.tables import print_record
 from privbench.audit.record import AuditRecord
 from privbench.reports.advice import next_steps_of
 from privbench.reports.criteria import criteria_of
-from privbench.reports.figures import figures_of
 from privbench.reports.html import html
+from privbench.reports.joined import power_of
 from privbench.reports.junit import junit
 from privbench.reports.md import md
 from privbench.reports.measures import MEASURES
@@ -205,12 +205,15 @@ def test_the_first_table_names_the_most_watchful_attack_of_each_family():
     assert (mixture.attack, mixture.estimate.value) == ("", None)
 
 
-def test_a_power_curve_has_a_line_for_each_kind_and_the_eighty_per_cent(record):
-    (figure, *_) = (f for f in figures_of(record) if f.plot.kind == "power")
-    labels = [series.label for series in figure.plot.series]
-    assert labels[:-1] == [KINDS[kind].noun for kind in ON_IMAGES]
-    assert set(figure.plot.series[-1].y) == {0.8}
-    assert len(figure.rows) == sum(len(series.x) for series in figure.plot.series[:-1])
+def test_power_curves_of_all_attacks_stand_together_one_plot_a_kind(record):
+    figure = power_of(record)
+    curves = {f.plugin: p for f in record.findings for p in f.plots if p.kind == "power"}
+    panels = list(dict.fromkeys(line.panel for line in figure.lines))
+    assert panels == [KINDS[kind].noun for kind in (*ON_IMAGES, "overfitted")]
+    assert {line.label for line in figure.lines} == set(curves)
+    assert len(figure.lines) == sum(len(plot.series) for plot in curves.values())
+    assert all(x > 0 for line in figure.lines for x in line.x), "the axis is logarithmic"
+    assert power_of(uncertified()) is None
 
 
 def test_of_many_attacks_the_one_that_found_most_is_large_and_all_stand_in_a_table():
