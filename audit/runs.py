@@ -39,7 +39,7 @@ def parse_record(text: str, file: str) -> AuditRecord:
         why = str(error).splitlines()[0]
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadInputError(
             f"'{file}' is not a record of privbench: it is truncated or not JSON\nrun the audit again, or restore it"
         ) from None
