@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .comparing.differences import MANY, with_differences
+from .comparing.differences import MANY, overall, with_differences
 from .comparing.entrants import Audited, audited_in, common_seeds, described
 from .comparing.model import (
     COMPARISON_VERSION,
@@ -34,6 +34,7 @@ __all__ = [
     "PairDifference",
     "SeedData",
     "compare",
+    "overall",
 ]
 
 

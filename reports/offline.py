@@ -1,4 +1,4 @@
-"""What every page that works offline is made of: templates, files of this package, plotly, and the policy that binds it."""
+"""What a page that works offline is made of: templates, files of the package, plotly, and its security policy."""
 
 import base64
 import hashlib

@@ -1,0 +1,265 @@
+"use strict";
+// Draws the plane of the chosen axes and the differences of the chosen estimate, and filters the table of findings.
+(() => {
+  const data = JSON.parse(document.getElementById("comparison-data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const labels = data.entrants.map((entrant) => entrant.label);
+  // Plotly reads a little HTML in labels; what comes from data is text.
+  const text = (raw) => raw.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "% {");
+  const SHAPES = { pass: "circle", inconclusive: "diamond", fail: "square" };
+  const MINUS = "\u2212";
+
+  function number(value, scale, sign) {
+    const share = scale === "share";
+    const plain = share ? (100 * value).toFixed(1) : Math.abs(value) < 100 ? value.toFixed(Math.abs(value) < 0.05 ? 4 : 3) : value.toPrecision(4);
+    const bare = plain.replace("-", "");
+    const zero = !/[1-9]/.test(bare);
+    return (zero ? "" : value < 0 ? MINUS : sign ? "+" : "") + bare + (share ? (sign ? " pp" : "%") : "");
+  }
+  const p = (value) => (value < 0.001 ? "< 0.001" : value.toFixed(value < 0.1 ? 3 : 2));
+
+  function palette(printing) {
+    const printed = { ink: "#000000", quiet: "#444444", grid: "#dddddd", card: "#ffffff", accent: "#1f5673", pass: "#1d6b52", fail: "#9b2226", open: "#75490a" };
+    if (printing) return printed;
+    const css = getComputedStyle(document.documentElement);
+    return Object.fromEntries(Object.keys(printed).map((name) => [name, css.getPropertyValue(`--${name}`).trim()]));
+  }
+  const shade = (outcome, colors) => colors[outcome === "inconclusive" ? "open" : outcome];
+
+  // ---- the plane
+
+  const better = (axis, i, j) => (axis.places[i][0] - axis.places[j][0]) * (axis.upward ? 1 : -1);
+  const surely = (axis, i, j) => axis.beats.some(([a, b]) => a === i && b === j);
+
+  function standings(x, y) {
+    const placed = labels.map((_, i) => i).filter((i) => x.places[i] && y.places[i]);
+    return placed.map((i) => {
+      const beaten = placed.filter((j) => {
+        const gains = [better(x, j, i), better(y, j, i)];
+        return j !== i && Math.min(...gains) >= 0 && Math.max(...gains) > 0;
+      });
+      return { i, beaten, sure: beaten.filter((j) => surely(x, j, i) && surely(y, j, i)) };
+    });
+  }
+
+  function listed(some) {
+    const names = some.map((i) => labels[i]);
+    if (names.length > 4) return `${names.slice(0, 3).join(", ")} and ${names.length - 3} others`;
+    return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}` : names[0] || "";
+  }
+
+  function said(standing) {
+    if (!standing.beaten.length) return "on the front";
+    if (standing.sure.length) return `significantly worse on both than ${listed(standing.sure)}`;
+    return `behind ${listed(standing.beaten)}, not significantly on both`;
+  }
+
+  function row(cells, names) {
+    const line = document.createElement("tr");
+    line.className = "numbers";
+    cells.forEach((words, i) => {
+      const cell = document.createElement(i ? "td" : "th");
+      if (i) cell.dataset.label = names[i];
+      else cell.scope = "row";
+      if (i && i < cells.length - 1) cell.className = "num";
+      cell.textContent = words;
+      line.append(cell);
+    });
+    return line;
+  }
+
+  function bars(places, at) {
+    return {
+      type: "data", symmetric: false, thickness: 1.3, width: 0,
+      array: places.map((place) => place[2] - place[0]), arrayminus: places.map((place) => place[0] - place[1]), ...at,
+    };
+  }
+
+  function axisOf(title, axis, colors) {
+    return {
+      title: { text: text(title), standoff: 10, font: { size: 12 } }, gridcolor: colors.grid, linecolor: colors.quiet, zeroline: false,
+      automargin: true, showline: true, tickcolor: colors.quiet, tickformat: axis.scale === "share" ? ".1~%" : undefined, nticks: 7,
+    };
+  }
+
+  function plain(layout, colors, printing) {
+    return {
+      width: printing ? 640 : undefined, autosize: !printing, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: "system-ui, sans-serif", size: 12, color: colors.ink }, showlegend: false, hovermode: "closest", ...layout,
+    };
+  }
+
+  function staircase(front, x, y) {
+    const corners = front.map((s) => [x.places[s.i][0], y.places[s.i][0]]).sort((a, b) => (a[0] - b[0]) * (x.upward ? 1 : -1) || a[1] - b[1]);
+    const line = { x: [], y: [] };
+    corners.forEach(([a, b], i) => {
+      if (i) { line.x.push(corners[i - 1][0]); line.y.push(b); }
+      line.x.push(a);
+      line.y.push(b);
+    });
+    return line;
+  }
+
+  // Names beside their points; where two would lie on one another, one moves up.
+  function named(shown, x, y, size, colors) {
+    const span = (axis) => {
+      const all = shown.flatMap((s) => axis.places[s.i]);
+      return [Math.min(...all), Math.max(...all)];
+    };
+    const [xs, ys] = [span(x), span(y)];
+    const unit = (value, [low, high], length) => ((value - low) / (high - low || 1)) * length;
+    const taken = [];
+    return [...shown].sort((a, b) => y.places[a.i][0] - y.places[b.i][0]).map((s) => {
+      const [vx, vy] = [x.places[s.i][0], y.places[s.i][0]];
+      const across = unit(vx, xs, size[0]) * (x.upward ? 1 : -1) + (x.upward ? 0 : size[0]);
+      const left = across > 0.6 * size[0];
+      let up = unit(vy, ys, size[1]) + 9;
+      const start = up;
+      while (taken.some(([side, at]) => side === left && Math.abs(at - up) < 15)) up += 2;
+      taken.push([left, up]);
+      return {
+        x: vx, y: vy, text: text(labels[s.i].length > 40 ? `${labels[s.i].slice(0, 39)}…` : labels[s.i]), showarrow: false,
+        xanchor: left ? "right" : "left", xshift: left ? -9 : 9, yshift: 9 + up - start, font: { size: 12, color: colors.ink },
+      };
+    });
+  }
+
+  const chosen = (id) => Number(byId(id).value);
+
+  function drawPlane(printing) {
+    const canvas = byId("plane-canvas");
+    if (!canvas) return;
+    const [x, y] = [data.x[chosen("axis-x")], data.y[chosen("axis-y")]];
+    const colors = palette(printing);
+    const every = standings(x, y);
+    const front = every.filter((s) => !s.beaten.length);
+    const traces = [{ ...staircase(front, x, y), type: "scatter", mode: "lines", line: { color: colors.accent, width: 1.5, dash: "dash" }, hoverinfo: "skip" }];
+    for (const [outcome, symbol] of Object.entries(SHAPES)) {
+      for (const pale of [true, false]) {
+        const some = every.filter((s) => data.entrants[s.i].outcome === outcome && s.sure.length > 0 === pale);
+        if (!some.length) continue;
+        const color = shade(outcome, colors);
+        const [xs, ys] = [some.map((s) => x.places[s.i]), some.map((s) => y.places[s.i])];
+        traces.push({
+          type: "scatter", mode: "markers", x: xs.map((v) => v[0]), y: ys.map((v) => v[0]), opacity: pale ? 0.4 : 1,
+          error_x: bars(xs, { color }), error_y: bars(ys, { color }), marker: { color, symbol, size: 12 }, hoverinfo: "text",
+          text: some.map((s) => `${text(labels[s.i])}<br>leak ${number(y.places[s.i][0], y.scale)}, utility ${number(x.places[s.i][0], x.scale)}<br>${text(said(s))}`),
+        });
+      }
+    }
+    const height = printing ? 380 : 480;
+    const width = printing ? 640 : canvas.clientWidth || 640;
+    const labelled = every.length <= 12 ? every : front;
+    const layout = plain({
+      height, margin: { l: 64, r: 16, t: 10, b: 56 },
+      xaxis: { ...axisOf(`utility (${x.upward ? "higher" : "lower"} is better)`, x, colors), autorange: x.upward ? true : "reversed" },
+      yaxis: axisOf("leak (lower is better)", y, colors),
+      annotations: named(labelled, x, y, [width - 80, height - 66], colors),
+    }, colors, printing);
+    canvas.hidden = false;
+    document.querySelector("#plane-figure .still").hidden = true;
+    Plotly.purge(canvas);
+    Plotly.newPlot(canvas, traces, layout, { responsive: !printing, displaylogo: false, displayModeBar: false });
+    byId("plane-title").textContent = `${y.title} against ${x.title}`;
+    const heads = [...document.querySelectorAll("#standings thead th")].map((th) => th.textContent);
+    const interval = (place, axis) => `${number(place[1], axis.scale)} to ${number(place[2], axis.scale)}`;
+    byId("standings").tBodies[0].replaceChildren(...every.map((s) => {
+      const [a, b] = [y.places[s.i], x.places[s.i]];
+      return row([labels[s.i], number(a[0], y.scale), interval(a, y), number(b[0], x.scale), interval(b, x), said(s)], heads);
+    }));
+    const missing = labels.map((_, i) => i).filter((i) => !x.places[i] || !y.places[i]);
+    byId("unplaced").replaceChildren(...missing.map((i) => {
+      const item = document.createElement("li");
+      item.textContent = `${labels[i]} cannot be placed: ${[y.reasons[i], x.reasons[i]].filter(Boolean).join("; ")}`;
+      return item;
+    }));
+    byId("plane-said").textContent = `On the front: ${listed(front.map((s) => s.i))}. ${missing.length} cannot be placed.`;
+  }
+
+  // ---- the differences of one estimate
+
+  function turned([first, second, value, low, high, adjusted, winner], reference) {
+    if (reference < 0 || second === reference) return { first, second, value, low, high, adjusted, winner };
+    return { first: second, second: first, value: -value, low: -high, high: -low, adjusted, winner };
+  }
+
+  function drawForest(printing) {
+    const figure = byId("forest-figure");
+    if (!figure) return;
+    figure.hidden = false;
+    const estimate = data.estimates[chosen("forest-estimate")];
+    const reference = chosen("forest-reference");
+    const pairs = estimate.pairs.filter((pair) => reference < 0 || pair[0] === reference || pair[1] === reference).map((pair) => turned(pair, reference));
+    const colors = palette(printing);
+    const what = estimate.of === "leak" ? "distance from the null" : estimate.kind === "attack" ? "leak" : "value";
+    const side = estimate.worse === "higher" ? "To the right the first is worse." : "To the right the first is better.";
+    byId("forest-title").textContent = estimate.title;
+    byId("forest-key").textContent = `First minus second, ${what}, with interval. ${side} Filled: a difference is shown; hollow: none is.${pairs.length ? "" : " No pair has a number here."}`;
+    const names = pairs.map((pair) => `${labels[pair.first]} ${MINUS} ${labels[pair.second]}`);
+    const rows = pairs.map((_, i) => pairs.length - i);
+    const scale = estimate.scale === "share" ? 100 : 1;
+    const traces = [true, false].map((shown) => {
+      const some = pairs.map((pair, i) => [pair, i]).filter(([pair]) => (pair.winner !== null) === shown);
+      const color = shown ? colors.accent : colors.quiet;
+      return {
+        type: "scatter", mode: "markers", x: some.map(([pair]) => scale * pair.value), y: some.map(([, i]) => rows[i]),
+        error_x: bars(some.map(([pair]) => [scale * pair.value, scale * pair.low, scale * pair.high]), { color }),
+        marker: { color: shown ? color : colors.card, size: 9, symbol: shown ? "square" : "circle", line: { color, width: 1.5 } }, hoverinfo: "text",
+        text: some.map(([pair, i]) => `${text(names[i])}<br>${number(pair.value, estimate.scale, true)} [${number(pair.low, estimate.scale, true)}, ${number(pair.high, estimate.scale, true)}], p ${text(p(pair.adjusted))}`),
+      };
+    });
+    const canvas = byId("forest-canvas");
+    const narrow = !printing && canvas.clientWidth < 520;
+    const short = (name) => (name.length > (narrow ? 22 : 60) ? `${name.slice(0, narrow ? 21 : 59)}…` : name);
+    const layout = plain({
+      height: 70 + 24 * Math.max(pairs.length, 2), margin: { l: 10, r: 16, t: 6, b: 46 },
+      xaxis: { title: { text: scale > 1 ? "difference, percentage points" : "difference", standoff: 8 }, gridcolor: colors.grid, zeroline: true, zerolinecolor: colors.ink, automargin: true, nticks: 7 },
+      yaxis: { tickvals: rows, ticktext: names.map((name) => text(short(name))), range: [0.4, pairs.length + 0.6], automargin: true, showgrid: false, zeroline: false },
+    }, colors, printing);
+    Plotly.purge(canvas);
+    Plotly.newPlot(canvas, traces, layout, { responsive: !printing, displaylogo: false, displayModeBar: false });
+    const heads = [...document.querySelectorAll("#forest-table thead th")].map((th) => th.textContent);
+    byId("forest-table").tBodies[0].replaceChildren(...pairs.map((pair, i) => row([
+      names[i], number(pair.value, estimate.scale, true),
+      `${number(pair.low, estimate.scale, true)} to ${number(pair.high, estimate.scale, true)}`, p(pair.adjusted),
+    ], heads)));
+  }
+
+  // ---- the filter
+
+  function filter() {
+    const words = byId("filter").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const [family, only] = [byId("family").value, byId("only-shown").checked];
+    let [seen, all] = [0, 0];
+    for (const body of byId("all-findings").tBodies) {
+      const head = body.querySelector(".plugin").textContent.toLowerCase();
+      const long = body.dataset.shown !== undefined;
+      let here = 0;
+      for (const line of long ? [body] : body.querySelectorAll(".numbers")) {
+        const name = long ? head : `${head} ${line.querySelector("th").textContent.toLowerCase()}`;
+        const fits = (!family || body.dataset.family === family) && (!only || line.dataset.shown > 0) && words.every((word) => name.includes(word));
+        line.hidden = !fits;
+        all += 1;
+        here += fits;
+      }
+      body.hidden = !here;
+      seen += here;
+    }
+    byId("filtered").textContent = `${seen} of ${all} figures`;
+  }
+
+  for (const controls of document.querySelectorAll(".controls")) controls.hidden = false;
+  const draw = (printing) => {
+    if (typeof Plotly === "undefined") return;
+    drawPlane(printing);
+    drawForest(printing);
+  };
+  for (const id of ["axis-x", "axis-y"]) byId(id)?.addEventListener("change", () => drawPlane(false));
+  for (const id of ["forest-estimate", "forest-reference"]) byId(id)?.addEventListener("change", () => drawForest(false));
+  for (const id of ["filter", "family", "only-shown"]) byId(id).addEventListener("input", filter);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
+  addEventListener("beforeprint", () => draw(true));
+  addEventListener("afterprint", () => draw(false));
+  filter();
+  draw(false);
+})();
