@@ -9,10 +9,12 @@ from sklearn.metrics import roc_auc_score
 
 from privbench.audit.context import Context
 from privbench.audit.measures.attribute import measure_attribute
+from privbench.audit.measures.exposure import strongest_attacks
 from privbench.audit.measures.measured import Truth
 from privbench.audit.measures.membership import measure_membership
 from privbench.audit.statistics.blocks import BLOCKS, FEWEST, SMALLEST, block_of, left_out
 from privbench.audit.statistics.risk import normalised_risk
+from privbench.audit.statistics.strongest import strongest
 from privbench.audit.types import AttributeGuesses, AttributeScores, ImageSet, MembershipScores
 
 
@@ -63,6 +65,22 @@ def test_auc_without_each_block_agrees_with_scikit_learn_on_the_others(membershi
     people = Counter(hashed(name) for name in np.unique(truth.patient).tolist())
     assert min(people[k] for k in range(20)) >= SMALLEST, "every block of this cohort can be left out"
     assert aucs[group].blocks == pytest.approx(expected, rel=1e-8)
+
+
+def test_the_strongest_attack_has_blocks_of_the_half_that_measures():
+    truth, rng = truth_of(side=140, images=1), np.random.default_rng(3)
+    pseudonyms = truth.candidates.patients
+    member, name = (
+        np.array([v[truth.candidates.patient == p][0] for p in pseudonyms]) for v in (truth.member, truth.patient)
+    )
+    scores = {"useless": rng.random(280), "inverted": rng.normal(~member, 1)}
+    (found,) = strongest_attacks({"membership": scores}, truth, Context())
+    assert found.inverted
+    half = strongest(scores, member, np.full(280, ""), Context().rng("strongest", "membership"), 0.95).measured
+    assert half.sum() == found.auc.n == 140
+    k = 5
+    stay = half & (np.array([hashed(n) for n in name]) != k)
+    assert found.auc.blocks[k] == pytest.approx(roc_auc_score(member[stay], -scores["inverted"][stay]), rel=1e-8)
 
 
 def test_attribute_risk_without_each_block_agrees_with_the_others_alone():
