@@ -13,6 +13,7 @@ from .linkage_power import no_real_pairs, robustness, verifier_auc, verifier_rec
 from .links import FALSE_IDENTIFICATION_RATE, Linkage
 from .measured import Measured, Truth, histogram
 from .retrieval import measure_retrieval
+from .subgroups import Groups, excess_by_group, subgroups
 
 POWER_AUC = 0.9
 TAIL = (1, 2, 5)  # released images linked to one patient
@@ -33,8 +34,8 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
         Of the verifier: ``verifier_auc``, ``verifier_recall``, ``verifier_map@r``, ``verifier_precision@1`` by kind of
         pair or search, ``verifier_agreement`` and ``agreed_links``. Of the release: ``linked_excess`` (share of
         released images that match a member, beyond the share that match a holdout patient; also across visits, and of
-        each verifier), ``linked_patients`` (also by several images), and ``map@r``, ``r_precision``, ``precision@1``
-        with their lifts over chance.
+        each verifier), ``linked_patients`` (also by several images, by centre, by class), and ``map@r``,
+        ``r_precision``, ``precision@1`` with their lifts over chance.
     """
     first, *others = scores.power
     decisive = verifier_auc(first, context)
@@ -60,7 +61,7 @@ def measure_linkage(scores: LinkageScores, truth: Truth, context: Context) -> Me
     estimates = [
         _excess(linkage, member, context, p_value=_p_value(linkage, truth, context)),
         *_across_visits(scores, truth, context),
-        *_patients(linkage, member, context),
+        *_patients(linkage, member, subgroups(truth, truth.candidates.patients), context),
         *measure_retrieval(scores.similarity, truth, context),
         *power,
         *measure_agreement(scores, truth, member, context),
@@ -115,8 +116,8 @@ def _across_visits(scores: LinkageScores, truth: Truth, context: Context) -> lis
     return [estimate.model_copy(update={"note": note})]
 
 
-def _patients(linkage: Linkage, member: NDArray[np.bool_], context: Context) -> list[Estimate]:
-    """How many patients are linked to by one released image or more, by two, by five."""
+def _patients(linkage: Linkage, member: NDArray[np.bool_], groups: Groups, context: Context) -> list[Estimate]:
+    """How many patients are linked to by one released image or more, by two, by five; by one in each group."""
 
     def counts(group: NDArray[np.bool_]) -> NDArray[np.intp]:
         hit, column = linkage.nearest(group)
@@ -131,7 +132,9 @@ def _patients(linkage: Linkage, member: NDArray[np.bool_], context: Context) -> 
         found.append(patient_excess("linked_patients", exposed, control, member, context.confidence, what, group=group))
     most = f"{found[0].note}; {int(ours.max(initial=0))} images at most for one member"
     found[0] = found[0].model_copy(update={"note": most})
-    return found
+    linked = np.zeros(len(member), dtype=bool)
+    linked[member], linked[~member] = ours >= 1, theirs >= 1
+    return [*found, *excess_by_group("linked_patients", linked, member, groups, context.confidence, what)]
 
 
 def _histogram(linkage: Linkage, member: NDArray[np.bool_]) -> Plot:

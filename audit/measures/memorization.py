@@ -24,6 +24,7 @@ from .memorization_near import Division, Space
 from .memorization_patients import LEVELS, copies_by_patient, exposed, most_copies, tail, tail_plot
 from .memorization_relative import RELATIVE
 from .memorization_release import release_curve, release_plot, release_size
+from .subgroups import Groups, excess_by_group, subgroups
 
 __all__ = ["copies_under", "measure_memorization"]
 
@@ -60,15 +61,18 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
     the same combination for real images, so that looking in many places costs no false alarms.
 
     Returns:
-        ``copied_share``, ``exposed_patients``, ``exact_copies``, ``most_copies`` and ``release_size`` over all spaces
-        (the first and third count for the verdict); ``copied_share``, ``dcr_share``, ``nndr``, ``relative_knn``,
-        ``c_t`` (where a space has cells) and ``authpct`` by space. What cannot be measured has no value and says why.
+        ``copied_share``, ``exposed_patients`` (also by centre and class), ``exact_copies``, ``most_copies`` and
+        ``release_size`` over all spaces (the first and third count for the verdict); ``copied_share``, ``dcr_share``,
+        ``nndr``, ``relative_knn``, ``c_t`` (where a space has cells) and ``authpct`` by space. What cannot be measured
+        has no value and says why.
     """
     member, strata = truth.of_patients(scores.spaces[0].patients)
     spaces = spaces_of(scores, truth)
     silent = [space for space in scores.spaces if space.space not in {s.name for s in spaces}]
     estimates, plots, flagged = (
-        _over_all(spaces, member, strata, context) if spaces else (_nothing(len(truth.samples)), [], None)
+        _over_all(spaces, (member, strata, subgroups(truth, scores.spaces[0].patients)), context)
+        if spaces
+        else (_nothing(len(truth.samples)), [], None)
     )
     for given in scores.spaces:
         if given.space == "pixels":
@@ -83,8 +87,10 @@ def measure_memorization(scores: MemorizationScores, truth: Truth, context: Cont
 
 
 def _over_all(
-    spaces: list[Space], member: NDArray[np.bool_], strata: Names, context: Context
+    spaces: list[Space], people: tuple[NDArray[np.bool_], Names, Groups], context: Context
 ) -> tuple[list[Estimate], list[Plot], NDArray[np.bool_]]:
+    """``people``: of each candidate patient whether he is a member, his centre, and his groups."""
+    member, strata, groups = people
     divisions = [space.under(member) for space in spaces]
     *by_space, combined = hits_of(divisions)
     null = _permuted(spaces, divisions, strata, context)
@@ -94,6 +100,7 @@ def _over_all(
     estimates = [
         copied_share(combined, null.surplus[:, -1], "", confidence),
         *exposed(copies, member, null.tail, confidence),
+        *excess_by_group("exposed_patients", copies >= 1, member, groups, confidence, ""),
         most_copies(copies, member, null.largest, images, null.tail[:, len(LEVELS)], confidence),
         release_size(curve, confidence),
     ]

@@ -41,7 +41,9 @@ def roc_band(fpr: FloatArray, tpr: FloatArray, others: int, members: int, confid
     left, right = _exact(fpr, others, confidence**0.5)
     bottom, top = _exact(tpr, members, confidence**0.5)
     before = np.searchsorted(right, fpr, side="right") - 1
-    after = np.searchsorted(left, fpr, side="left")
+    # Where members alone lie between two thresholds the curve stands upright: the band goes up with it.
+    upright = np.searchsorted(fpr, fpr, side="right") - 1
+    after = np.maximum(np.searchsorted(left, fpr, side="left"), upright)
     low = np.where(before >= 0, bottom[np.maximum(before, 0)], 0.0)
     high = np.where(after < len(fpr), top[np.minimum(after, len(fpr) - 1)], 1.0)
     return Band(low, high)
