@@ -16,7 +16,7 @@ STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 def read(record):
-    return pd.read_csv(io.StringIO(write(record, None)), float_precision="round_trip")
+    return pd.read_csv(io.StringIO(write(record, None)))
 
 
 def test_every_estimate_is_a_row_that_reads_back_as_it_was(record):
