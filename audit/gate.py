@@ -8,7 +8,7 @@ from .limits import hold, sees, stand_in
 from .measures.claim import judgement_in
 from .policy import Policy, PolicyRule, default_policy
 from .record import AuditRecord, Estimate, Finding, Outcome, Rule, Verdict
-from .regression import compare
+from .regression import REGRESSION, compare, lost
 
 CRITERIA = {
     "memorization": "singling out",
@@ -22,7 +22,7 @@ of them, and the report says so."""
 
 WORDS = {"invalid": "failed", "skipped": "could not be asked", "error": "broke"}
 
-Regression = Callable[[PolicyRule, Estimate, Finding, str], Rule]
+Regression = Callable[[PolicyRule, Estimate, Finding, str], Rule | None]
 
 
 def gate(record: AuditRecord, policy: Policy, baseline: AuditRecord | None = None) -> Verdict:
@@ -42,10 +42,12 @@ def gate(record: AuditRecord, policy: Policy, baseline: AuditRecord | None = Non
             "give one of the same, or make this run the baseline: privbench baseline update"
         )
 
-    def against(rule: PolicyRule, estimate: Estimate, finding: Finding, name: str) -> Rule:
+    def against(rule: PolicyRule, estimate: Estimate, finding: Finding, name: str) -> Rule | None:
         return compare(rule, estimate, finding, name, (record, baseline))
 
     rules = _rules(record.findings, policy, against)
+    if baseline:
+        rules.extend(line for rule in policy.rule for line in lost(rule, record, baseline))
     named = {rule.name for rule in rules}
     for finding in record.findings:
         name = f"{finding.family}.{finding.plugin}"
@@ -169,7 +171,9 @@ def _limited(
                 continue
             line = f"{name}.{estimate.name}" + (f"[{estimate.group}]" if estimate.group else "")
             if rule.max_regression is not None and against is not None:
-                yield against(rule, estimate, finding, line)
+                worse = against(rule, estimate, finding, f"{line} {REGRESSION}")
+                if worse is not None:
+                    yield worse
                 continue
             yield hold(rule, estimate, finding, line, stand_in(finding, _seeing(rule, estimate, others)))
 

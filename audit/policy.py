@@ -90,6 +90,14 @@ class PolicyRule(Model):
             raise ValueError(f'by = "{self.by}" says nothing about a {given[0]}; its other end decides')
         return self
 
+    def means(self, line: str) -> bool:
+        """Whether a verdict's line, ``membership.loss.auc[images]``, may have come from it."""
+        stem, _, group = line.partition("[")
+        family, plugin, name = (*stem.split(".", 2), "", "")[:3]
+        found = (family, plugin, name, group.partition("]")[0])
+        asked = (*self.pattern[:1], self.pattern.plugin or "*", *self.pattern[2:])
+        return all(fnmatchcase(part, pattern) for part, pattern in zip(found, asked, strict=True))
+
     @property
     def pattern(self) -> Pattern:
         """What it is about, in parts."""

@@ -5,10 +5,13 @@ from .policy import PolicyRule
 from .record import AuditRecord, Estimate, Finding, Outcome, Rule
 from .statistics.differences import Difference, difference, leak
 
+REGRESSION = "regression"
+"""What the name of a line ends with that holds an estimate against the baseline's."""
+
 
 def compare(
     rule: PolicyRule, estimate: Estimate, finding: Finding, name: str, audits: tuple[AuditRecord, AuditRecord | None]
-) -> Rule:
+) -> Rule | None:
     """What ``rule``, which has a ``max_regression``, makes of an estimate.
 
     How much worse it is than in the baseline is measured patient by patient where both records know how they vary
@@ -20,11 +23,16 @@ def compare(
         finding: that it is part of.
         name: of the verdict's line.
         audits: the audit that is judged and the baseline, which must be of the same cohort and split.
+
+    Returns:
+        None where the baseline does not have it and the rule ignores that.
     """
     audit, baseline = audits
     most = rule.max_regression
     assert most is not None
     before = None if baseline is None else _in(baseline, estimate, finding)
+    if rule.missing == "ignore" and (before is None or before.value is None):
+        return None
     stated = {"threshold": most, "baseline": before.value if before else None}
 
     def undecided(why: str) -> Rule:
@@ -50,6 +58,25 @@ def compare(
         high=worse.high,
         **stated,
     )
+
+
+def lost(rule: PolicyRule, record: AuditRecord, baseline: AuditRecord) -> list[Rule]:
+    """A line for each estimate that the baseline has and the audit has not: nobody knows whether it became worse."""
+    if rule.max_regression is None or rule.missing == "ignore":
+        return []
+    return [
+        Rule(
+            name=f"{f.family}.{f.plugin}.{e.name}" + (f"[{e.group}]" if e.group else "") + f" {REGRESSION}",
+            outcome="inconclusive",
+            reason="the baseline has it, this run has not",
+            threshold=rule.max_regression,
+            baseline=e.value,
+        )
+        for f in baseline.findings
+        if f.status == "ok" and rule.pattern.asks(f)
+        for e in f.estimates
+        if e.value is not None and e.worse != "none" and rule.pattern.fits(e) and _in(record, e, f) is None
+    ]
 
 
 def _in(baseline: AuditRecord, estimate: Estimate, finding: Finding) -> Estimate | None:

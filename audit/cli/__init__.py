@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import certify, doctor, list_, report, run, shadow, show, track, verify_guard, view
+from . import certify, doctor, gate, list_, report, run, shadow, show, track, verify_guard, view
 
 app = typer.Typer(
     name="privbench",
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 refuted, 2 bad input, 4 finished with failed plugins.",
+    epilog="Exit codes: 0 done, pass, 1 fail, refuted, 2 bad input, 3 inconclusive, 4 finished with failed plugins.",
 )
 app.command("run")(run.run)
 app.command("certify")(certify.certify)
@@ -25,6 +25,7 @@ app.command("shadow")(shadow.shadow)
 app.command("verify-guard")(verify_guard.verify_guard)
 app.command("list")(list_.list_plugins)
 app.command("show")(show.show)
+app.command("gate")(gate.gate)
 app.command("report")(report.report)
 app.command("track")(track.track)
 app.command("view")(view.view)

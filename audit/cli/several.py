@@ -48,7 +48,6 @@ def audit_several(
     """
     from ..matrix import labels_of
     from ..outputs import run_name
-
     from .console import TerminalProgress
 
     one_by_one = _OneByOne(out or Path("runs"), store, TerminalProgress(quiet=quiet), tracker, quiet=quiet, debug=debug)

@@ -1,0 +1,165 @@
+"""What a gate says, whole: for machines, and for the reports of a gate."""
+
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from .baseline import Baseline, Decision, load_baseline, record_of
+from .catalogue import PACKAGE_NAME
+from .estimates import check_names
+from .gate import gate
+from .policy import DEFAULT, Policy, PolicyRule, load_policy
+from .record import AuditRecord, Model, Rule, Verdict
+from .regression import REGRESSION
+from .runs import RECORD, load_record
+
+PASSED, FAILED, UNDECIDED, BROKEN = 0, 1, 3, 4
+
+
+SAID: dict[int, str] = {
+    PASSED: "every rule passes",
+    FAILED: "a rule failed",
+    UNDECIDED: "no rule failed, but not every rule could be decided",
+    BROKEN: "a plugin failed, and what broke never passes",
+}
+
+
+class Source(Model):
+    """A file that the gate went by.
+
+    Attributes:
+        file: as it was given.
+        sha256: of its content.
+    """
+
+    file: str
+    sha256: str
+
+
+class Gated(Model):
+    """One judgement of one audit.
+
+    Attributes:
+        gate_version: of this format.
+        privbench: that judged.
+        generator: that was audited.
+        cohort: on whose images.
+        started: when the audit was, ISO 8601, UTC.
+        confidence: of the intervals.
+        verdict: one line a rule.
+        exit_code: 0 pass, 1 fail, 3 inconclusive, 4 finished with failed plugins.
+        broken: plugins that failed, each with the reason.
+        notes: what was not judged, with the reason.
+        run: the record.
+        policy_file: the policy.
+        policy: what it says.
+        baseline: what regressions are measured from, if anything.
+        decision: how that came to be the baseline, where it says so.
+    """
+
+    gate_version: Literal[1] = 1
+    privbench: str
+    generator: str
+    cohort: str
+    started: str
+    confidence: float
+    verdict: Verdict
+    exit_code: int
+    broken: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    run: Source
+    policy_file: Source
+    policy: Policy
+    baseline: Source | None = None
+    decision: Decision | None = None
+
+    @property
+    def word(self) -> str:
+        """What it comes to, in one word."""
+        return "BROKEN" if self.exit_code == BROKEN else self.verdict.outcome.upper()
+
+
+def judged(run: Path, policy: Path | None = None, baseline: Path | None = None) -> Gated:
+    """Judge a finished run.
+
+    Args:
+        run: its folder, or its record.
+        policy: a file; None: the default policy.
+        baseline: of the last release, see ``baseline``.
+
+    Raises:
+        BadInputError: if a file cannot be read, the policy speaks of what nobody knows, or the baseline is of another
+            cohort or split.
+    """
+    record = load_record(run)
+    rules = load_policy(policy)
+    check_names(rules, record, str(policy or "default"))
+    before = load_baseline(baseline) if baseline else None
+    verdict = gate(record, rules, None if before is None else record_of(before))
+    return Gated(
+        privbench=version(PACKAGE_NAME),
+        generator=record.spec.generator.name,
+        cohort=record.spec.cohort.name,
+        started=record.provenance.started,
+        confidence=record.spec.confidence,
+        verdict=verdict,
+        exit_code=_exit_code(verdict, record),
+        broken=broken(record),
+        notes=_notes(rules, record, baseline=before is not None),
+        run=source(run),
+        policy_file=source(policy or DEFAULT, "" if policy else "default policy"),
+        policy=rules,
+        baseline=source(baseline) if baseline else None,
+        decision=before.decision if isinstance(before, Baseline) else None,
+    )
+
+
+def source(path: Path, name: str = "") -> Source:
+    """A file by name and content; of a run folder its record."""
+    file = path / RECORD if path.is_dir() else path
+    return Source(file=name or str(path), sha256=sha256(file.read_bytes()).hexdigest())
+
+
+def why_of(line: Rule, policy: Policy) -> str:
+    """The policy's reason for a line of the verdict, if it gives one."""
+    regression = line.name.endswith(f" {REGRESSION}")
+    stem = line.name.removesuffix(f" {REGRESSION}")
+    meant = [r for r in policy.rule if (r.max_regression is not None) == regression and r.means(stem)]
+    return next((r.why for r in meant if r.why), "")
+
+
+def _exit_code(verdict: Verdict, record: AuditRecord) -> int:
+    """What a shell hears: a failed rule goes first, then a failed plugin, which never passes."""
+    if verdict.outcome == "fail":
+        return FAILED
+    if any(finding.status == "error" for finding in record.findings):
+        return BROKEN
+    return PASSED if verdict.outcome == "pass" else UNDECIDED
+
+
+def broken(record: AuditRecord) -> tuple[str, ...]:
+    """The plugins that failed, each with the reason."""
+    return tuple(f"{f.family}.{f.plugin}: {f.reason}" for f in record.findings if f.status == "error")
+
+
+def _notes(policy: Policy, record: AuditRecord, *, baseline: bool) -> tuple[str, ...]:
+    """What a reader might believe to have been judged, and was not."""
+    reported = [
+        f"{name.replace('_', ' ')}: reported only, as the policy says"
+        for name in ("comparison", "guard", "claim", "exact_copies")
+        if getattr(policy, name) == "reported"
+    ]
+    ignored = [
+        f"{rule.estimate}: nothing to judge, which the policy ignores"
+        for rule in policy.rule
+        if rule.missing == "ignore" and not _measured(rule, record)
+    ]
+    regressions = any(rule.max_regression is not None for rule in policy.rule)
+    unused = ["the policy has no rule with max_regression, so the baseline decided nothing"]
+    return (*reported, *ignored, *(unused if baseline and not regressions else ()))
+
+
+def _measured(rule: PolicyRule, record: AuditRecord) -> bool:
+    asked = [f for f in record.findings if f.status == "ok" and rule.pattern.asks(f)]
+    return any(e.value is not None and rule.pattern.fits(e) for f in asked for e in f.estimates)
