@@ -6,7 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import certify, doctor, gate, list_, report, run, shadow, show, track, verify_guard, view
+from . import baseline, certify, doctor, gate, list_, policy, report, run, shadow, show, track, verify_guard, view
 
 app = typer.Typer(
     name="privbench",
@@ -25,7 +25,10 @@ app.command("shadow")(shadow.shadow)
 app.command("verify-guard")(verify_guard.verify_guard)
 app.command("list")(list_.list_plugins)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.command("gate")(gate.gate)
+app.add_typer(policy.app, name="policy")
+app.add_typer(baseline.app, name="baseline")
 app.command("report")(report.report)
 app.command("track")(track.track)
 app.command("view")(view.view)

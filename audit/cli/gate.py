@@ -49,7 +49,6 @@ def gate(
       privbench gate runs/mine --format junit --out gate.xml
     """
     from ..gated import SAID, judged
-    from ..whole import write_text_whole
 
     gated = judged(run, policy, baseline)
     if form is Form.TERMINAL and out is None:
@@ -61,12 +60,9 @@ def gate(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        try:
-            write_text_whole(out, text)
-        except OSError as error:
-            from ..store import unwritable
+        from .whole import write_or_say
 
-            raise unwritable("output", out, error) or error from error
+        write_or_say(out, text)
         typer.echo(f"{gated.verdict.outcome.upper()}: {SAID[gated.exit_code]}; wrote {out}", err=True)
     raise typer.Exit(gated.exit_code)
 
