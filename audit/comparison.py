@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from .comparing.differences import MANY, overall, with_differences
 from .comparing.entrants import Audited, audited_in, common_seeds, described
+from .comparing.leads import PRIVACY, leads_of, privacy_of, utility_of
 from .comparing.model import (
     COMPARISON_VERSION,
     Cell,
@@ -23,6 +24,7 @@ from .record import AuditRecord
 __all__ = [
     "COMPARISON_VERSION",
     "MANY",
+    "PRIVACY",
     "STRONGEST",
     "Cell",
     "Compared",
@@ -34,7 +36,10 @@ __all__ = [
     "PairDifference",
     "SeedData",
     "compare",
+    "leads_of",
     "overall",
+    "privacy_of",
+    "utility_of",
 ]
 
 

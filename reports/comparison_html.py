@@ -3,12 +3,11 @@
 import hashlib
 import shlex
 
-from ..audit.comparison import ComparedRule, Comparison, Entrant
+from ..audit.comparison import ComparedRule, Comparison, Entrant, leads_of
 from ..audit.plugin import report
 from .comparing import words
 from .comparing.drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, drawing_of
 from .comparing.drawn import drawn_of
-from .comparing.leads import leads_of
 from .comparing.plane import Axis, Standing, leak_axes, standings_of, unplaced_of, utility_axes
 from .comparing.sentences import details_of, headline_of, missing_of
 from .comparing.shapes import shape_of
@@ -88,7 +87,9 @@ def comparison_html(comparison: Comparison) -> str:
             interval_of=words.interval_of,
             null_of=words.null_of,
             detectable_of=words.detectable_of,
-            rests_of=words.rests_of,
+            context_of=words.context_of,
+            shared_of=words.shared_of,
+            prefixed=words.prefixed,
             difference_of=words.difference_of,
             adjusted_of=words.adjusted_of,
             signed=words.signed,
@@ -110,9 +111,9 @@ def _stands(comparison: Comparison, standing: Standing) -> str:
     if not standing.beaten_by:
         return "on the front"
     if standing.surely:
-        who = words.listed([comparison.entrants[i].label for i in standing.surely])
+        who = words.listed([comparison.entrants[i].label for i in standing.surely], 3)
         return f"significantly worse on both than {who}"
-    who = words.listed([comparison.entrants[i].label for i in standing.beaten_by])
+    who = words.listed([comparison.entrants[i].label for i in standing.beaten_by], 3)
     return f"behind {who}, not significantly on both"
 
 

@@ -6,7 +6,22 @@ import sys
 import typer
 
 from ..errors import BadInputError
-from . import baseline, certify, doctor, gate, list_, policy, report, run, shadow, show, track, verify_guard, view
+from . import (
+    baseline,
+    certify,
+    compare,
+    doctor,
+    gate,
+    list_,
+    policy,
+    report,
+    run,
+    shadow,
+    show,
+    track,
+    verify_guard,
+    view,
+)
 
 app = typer.Typer(
     name="privbench",

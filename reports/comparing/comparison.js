@@ -44,7 +44,7 @@
 
   function listed(some) {
     const names = some.map((i) => labels[i]);
-    if (names.length > 4) return `${names.slice(0, 3).join(", ")} and ${names.length - 3} others`;
+    if (names.length > 3) return `${names.slice(0, 2).join(", ")} and ${names.length - 2} others`;
     return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}` : names[0] || "";
   }
 
@@ -111,15 +111,18 @@
     const taken = [];
     return [...shown].sort((a, b) => y.places[a.i][0] - y.places[b.i][0]).map((s) => {
       const [vx, vy] = [x.places[s.i][0], y.places[s.i][0]];
-      const across = unit(vx, xs, size[0]) * (x.upward ? 1 : -1) + (x.upward ? 0 : size[0]);
-      const left = across > 0.6 * size[0];
-      let up = unit(vy, ys, size[1]) + 9;
-      const start = up;
-      while (taken.some(([side, at]) => side === left && Math.abs(at - up) < 15)) up += 2;
-      taken.push([left, up]);
+      const label = labels[s.i].length > 40 ? `${labels[s.i].slice(0, 39)}…` : labels[s.i];
+      const across = x.upward ? unit(vx, xs, size[0]) : size[0] - unit(vx, xs, size[0]);
+      const left = across > 0.5 * size[0];
+      const wide = 7 * label.length + 9;
+      const box = left ? [across - wide, across] : [across, across + wide];
+      const start = unit(vy, ys, size[1]) + 9;
+      let up = start;
+      while (taken.some(([a, b, at]) => a < box[1] && box[0] < b && Math.abs(at - up) < 15)) up += 2;
+      taken.push([...box, up]);
       return {
-        x: vx, y: vy, text: text(labels[s.i].length > 40 ? `${labels[s.i].slice(0, 39)}…` : labels[s.i]), showarrow: false,
-        xanchor: left ? "right" : "left", xshift: left ? -9 : 9, yshift: 9 + up - start, font: { size: 12, color: colors.ink },
+        x: vx, y: vy, text: text(label), showarrow: false, xanchor: left ? "right" : "left", xshift: left ? -9 : 9,
+        yshift: 9 + up - start, font: { size: 12, color: colors.ink },
       };
     });
   }
@@ -139,10 +142,11 @@
         const some = every.filter((s) => data.entrants[s.i].outcome === outcome && s.sure.length > 0 === pale);
         if (!some.length) continue;
         const color = shade(outcome, colors);
+        const faint = color + (every.length > 12 ? "44" : "aa");
         const [xs, ys] = [some.map((s) => x.places[s.i]), some.map((s) => y.places[s.i])];
         traces.push({
           type: "scatter", mode: "markers", x: xs.map((v) => v[0]), y: ys.map((v) => v[0]), opacity: pale ? 0.4 : 1,
-          error_x: bars(xs, { color }), error_y: bars(ys, { color }), marker: { color, symbol, size: 12 }, hoverinfo: "text",
+          error_x: bars(xs, { color: faint }), error_y: bars(ys, { color: faint }), marker: { color, symbol, size: 12 }, hoverinfo: "text",
           text: some.map((s) => `${text(labels[s.i])}<br>leak ${number(y.places[s.i][0], y.scale)}, utility ${number(x.places[s.i][0], x.scale)}<br>${text(said(s))}`),
         });
       }
@@ -178,9 +182,9 @@
 
   // ---- the differences of one estimate
 
-  function turned([first, second, value, low, high, adjusted, winner], reference) {
-    if (reference < 0 || second === reference) return { first, second, value, low, high, adjusted, winner };
-    return { first: second, second: first, value: -value, low: -high, high: -low, adjusted, winner };
+  function turned([first, second, value, low, high, adjusted, shown], reference) {
+    if (reference < 0 || second === reference) return { first, second, value, low, high, adjusted, shown };
+    return { first: second, second: first, value: -value, low: -high, high: -low, adjusted, shown };
   }
 
   function drawForest(printing) {
@@ -199,7 +203,7 @@
     const rows = pairs.map((_, i) => pairs.length - i);
     const scale = estimate.scale === "share" ? 100 : 1;
     const traces = [true, false].map((shown) => {
-      const some = pairs.map((pair, i) => [pair, i]).filter(([pair]) => (pair.winner !== null) === shown);
+      const some = pairs.map((pair, i) => [pair, i]).filter(([pair]) => Boolean(pair.shown) === shown);
       const color = shown ? colors.accent : colors.quiet;
       return {
         type: "scatter", mode: "markers", x: some.map(([pair]) => scale * pair.value), y: some.map(([, i]) => rows[i]),
@@ -241,6 +245,8 @@
         line.hidden = !fits;
         all += 1;
         here += fits;
+        const after = line.nextElementSibling;
+        if (!long && after?.classList.contains("method")) after.hidden = !fits;
       }
       body.hidden = !here;
       seen += here;

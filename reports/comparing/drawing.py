@@ -11,6 +11,8 @@ WIDTH, HEIGHT = 720, 460
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 20, 60
 LINE = 15
 """Height of a name."""
+LETTER = 7
+"""Width of a letter, about."""
 FEW = 12
 """Entrants up to which every point is labelled; of more only those on the front."""
 
@@ -82,7 +84,7 @@ def drawing_of(comparison: Comparison, x: Axis, y: Axis) -> Drawing:
     down = _Scale(_range([p for p in ys if p]), (HEIGHT - BOTTOM, TOP), turned=False)
     front = {s.entrant for s in standing if not s.beaten_by}
     points = []
-    named: list[tuple[bool, float]] = []
+    named: list[tuple[float, float, float]] = []
     for one in sorted(standing, key=lambda s: _value(y, s.entrant)):
         i = one.entrant
         a, b = x.places[i], y.places[i]
@@ -91,7 +93,10 @@ def drawing_of(comparison: Comparison, x: Axis, y: Axis) -> Drawing:
         at = across(a.value)
         ends = sorted((across(a.low), across(a.high)))
         labelled = len(placed) <= FEW or i in front
-        text_y = _free(named, down(b.value) - 6, leftward=at > WIDTH * 0.6) if labelled else 0.0
+        leftward = at > WIDTH / 2
+        wide = LETTER * len(comparison.entrants[i].label)
+        box = (at - wide, at) if leftward else (at, at + wide)
+        text_y = _free(named, box, down(b.value) - 6) if labelled else 0.0
         points.append(
             Point(
                 label=comparison.entrants[i].label,
@@ -103,7 +108,7 @@ def drawing_of(comparison: Comparison, x: Axis, y: Axis) -> Drawing:
                 top=down(b.high),
                 bottom=down(b.low),
                 labelled=labelled,
-                leftward=at > WIDTH * 0.6,
+                leftward=leftward,
                 text_y=text_y,
                 pale=bool(one.surely),
             )
@@ -117,11 +122,11 @@ def _value(axis: Axis, entrant: int) -> float:
     return place.value if place else 0.0
 
 
-def _free(named: list[tuple[bool, float]], y: float, *, leftward: bool) -> float:
-    """The nearest height, upwards, at which no other name on the same side stands."""
-    while any(side == leftward and abs(y - other) < LINE for side, other in named):
+def _free(named: list[tuple[float, float, float]], box: tuple[float, float], y: float) -> float:
+    """The nearest height, upwards, at which the name lies on no other; of these ``named`` holds left, right, height."""
+    while any(left < box[1] and box[0] < right and abs(y - at) < LINE for left, right, at in named):
         y -= 2
-    named.append((leftward, y))
+    named.append((*box, y))
     return round(y, 1)
 
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from ...audit.comparison import STRONGEST, Cell, Compared, Comparison, overall
+from ...audit.comparison import STRONGEST, Cell, Compared, Comparison, leads_of, overall
 from ..measures import measure_of
 from ..wording import number
-from .leads import leads_of
-from .words import by_of, family_of, title_of_compared, value_of
+from .words import by_of, prefixed, title_of_compared, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,5 +165,6 @@ def _leak_title(compared: Compared) -> str:
     if len(nulls) == 1:
         null = nulls.pop()
         words = {"both": "distance from", "higher": "above", "lower": "below"}.get(compared.worse, "beyond")
-        beyond = f", {words} {number(null, measure_of(compared.name).scale)}"
-    return f"{family_of(compared.family)}: {title_of_compared(compared)}{beyond} ({by_of(compared)})"
+        said = number(null, "share") if measure_of(compared.name).scale == "share" else f"{null:g}"
+        beyond = f", {words} {said}"
+    return f"{prefixed(compared)}{beyond} ({by_of(compared)})"

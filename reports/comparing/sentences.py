@@ -1,11 +1,12 @@
 """What can be said of a comparison in a few sentences: only differences that are shown, and what was not compared."""
 
-from ...audit.comparison import Compared, Comparison, PairDifference
-from .leads import PRIVACY, privacy_of, utility_of
-from .words import adjusted_of, by_of, difference_of, family_of, listed, title_of_compared
+from ...audit.comparison import PRIVACY, Compared, Comparison, PairDifference, privacy_of, utility_of
+from .words import by_of, difference_of, family_of, listed, title_of_compared
 
 FEW = 4
 """Entrants of which every pair is named."""
+CLAUSES = 3
+"""What the one sentence says at most of leakage, and of utility."""
 BY = {
     "membership": "membership",
     "memorization": "copies of patients",
@@ -18,15 +19,16 @@ def headline_of(comparison: Comparison) -> str:
     """In one sentence: who leaks more by what, and whether utility differs."""
     parts = []
     for estimates, what in ((privacy_of(comparison), "leakage"), (utility_of(comparison), "utility")):
-        shown = [_brief(comparison, e) for e in estimates if e.shown]
+        shown = [e for e in estimates if e.shown]
         if shown:
-            parts += shown
+            parts += _brief(comparison, shown)
         elif any(e.differences for e in estimates):
             parts.append(f"no difference in {what} is shown")
         else:
             parts.append(f"{what} could not be compared")
     sentence = "; ".join(parts)
-    return f"{sentence[0].upper()}{sentence[1:]}." if sentence.startswith(("no ", "leakage ")) else f"{sentence}."
+    ours = sentence.startswith(("no difference in", "leakage could", "by "))
+    return f"{sentence[0].upper()}{sentence[1:]}." if ours else f"{sentence}."
 
 
 def details_of(comparison: Comparison) -> tuple[str, ...]:
@@ -74,33 +76,52 @@ def worse_first(found: PairDifference) -> PairDifference:
     return found.model_copy(update=turned)
 
 
-def _brief(comparison: Comparison, compared: Compared) -> str:
-    """``ldm leaks more than dfgm by membership: +0.480 [+0.31, +0.65]``."""
+def _brief(comparison: Comparison, shown: list[Compared]) -> list[str]:
+    """``ldm leaks more than dfgm by membership: +0.480 [+0.31, +0.65]``; what is true of several figures said once."""
     labels = [entrant.label for entrant in comparison.entrants]
-    by = BY.get(compared.family, title_of_compared(compared)) if compared.kind == "attack" else _utility(compared)
     if len(labels) > FEW:
-        return f"by {by} {len(compared.shown)} of {len(compared.differences)} pairs differ{_ends(compared, labels)}"
-    worse = "leaks more than" if compared.kind == "attack" else "is less useful than"
+        return [f"by {_by(e)} {len(e.shown)} of {len(e.differences)} pairs differ{_ends(e, labels)}" for e in shown]
+    worse = "leaks more than" if shown[0].kind == "attack" else "is less useful than"
+    by: dict[tuple[int, tuple[int, ...]], list[Compared]] = {}
+    for compared in shown:
+        for loser, lost in _lost(compared).items():
+            by.setdefault((loser, tuple(d.second for d in lost)), []).append(compared)
     parts = []
-    for loser in dict.fromkeys(worse_first(d).first for d in compared.shown):
-        lost = [worse_first(d) for d in compared.shown if worse_first(d).first == loser]
-        by_how_much = difference_of(compared, lost[0]) if len(lost) == 1 else ""
-        words = f"{labels[loser]} {worse} {listed([labels[d.second] for d in lost])} by {by}"
-        parts.append(f"{words}: {by_how_much}" if by_how_much else words)
-    return "; ".join(parts)
+    for (loser, winners), some in sorted(by.items(), key=lambda item: -len(item[0][1]) * len(item[1]))[:CLAUSES]:
+        alone = len(some) == len(winners) == 1
+        number = f": {difference_of(some[0], _lost(some[0])[loser][0])}" if alone else ""
+        who = listed([labels[i] for i in winners])
+        parts.append(f"{labels[loser]} {worse} {who} by {listed([_by(e) for e in some], len(some))}{number}")
+    rest = len(by) - len(parts)
+    return [*parts, f"and {rest} more, below"] if rest else parts
+
+
+def _lost(compared: Compared) -> dict[int, list[PairDifference]]:
+    """The differences that each entrant comes off worse in, with that entrant first."""
+    lost: dict[int, list[PairDifference]] = {}
+    for found in map(worse_first, compared.shown):
+        lost.setdefault(found.first, []).append(found)
+    return lost
+
+
+def _by(compared: Compared) -> str:
+    return (
+        BY.get(compared.family, title_of_compared(compared))
+        if compared.kind == "attack"
+        else title_of_compared(compared)
+    )
 
 
 def _pairs(comparison: Comparison, compared: Compared) -> str:
-    """Every pair that differs, with interval and p; of many only how many, and who is least and most."""
+    """Every pair that differs, with its interval; of many entrants only how many, and who is best and worst."""
     labels = [entrant.label for entrant in comparison.entrants]
     if len(labels) > FEW:
         return f"{len(compared.shown)} of {len(compared.differences)} pairs differ{_ends(compared, labels)}"
-    turned = [worse_first(d) for d in compared.shown]
-    worse = "worse than"
-    return "; ".join(
-        f"{labels[d.first]} is {worse} {labels[d.second]} by {difference_of(compared, d)}, {adjusted_of(d)}"
-        for d in turned
-    )
+    parts = []
+    for loser, lost in _lost(compared).items():
+        who = listed([f"{labels[d.second]} ({difference_of(compared, d)})" for d in lost])
+        parts.append(f"{labels[loser]} is worse than {who}")
+    return "; ".join(parts)
 
 
 def _ends(compared: Compared, labels: list[str]) -> str:
@@ -114,10 +135,6 @@ def _ends(compared: Compared, labels: list[str]) -> str:
 def _named(compared: Compared) -> str:
     family = f"{family_of(compared.family)}, " if compared.kind == "attack" else ""
     return f"{family}{title_of_compared(compared)} ({by_of(compared)})"
-
-
-def _utility(compared: Compared) -> str:
-    return title_of_compared(compared)
 
 
 def _why(compared: Compared) -> str:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from ...audit.comparison import STRONGEST, Compared, ComparedPlugin, Comparison, PairDifference, overall
-from .leads import leads_of
+from ...audit.comparison import STRONGEST, Compared, ComparedPlugin, Comparison, PairDifference, leads_of, overall
 
 ORDER = ("membership", "memorization", "reidentification", "attribute", "canary", "guard", "utility", "validity")
-PAIRS_EACH, PAIRS_OTHER = 40, 120
+PAIRS_EACH, PAIRS_OTHER = 20, 80
 """Pairs of one leading figure, and of all others, that the table of differences shows where there are many."""
 
 

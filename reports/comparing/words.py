@@ -27,6 +27,12 @@ POINTS = " pp"
 """What a difference of two shares is counted in."""
 
 
+def prefixed(compared: Compared) -> str:
+    """``Singling out: Copied share``; without the family where the title begins like it."""
+    family, title = family_of(compared.family), title_of_compared(compared)
+    return title if title.startswith(family) or compared.kind == "metric" else f"{family}: {title}"
+
+
 def family_of(family: str) -> str:
     """A family of attacks, or of metrics, in plain words; an unknown one as it is."""
     return FAMILIES.get(family, family)
@@ -60,6 +66,21 @@ def interval_of(compared: Compared, cell: Cell) -> str:
     return f"{number(cell.low, scale)} to {number(cell.high, scale)}"
 
 
+def context_of(compared: Compared, cell: Cell) -> str:
+    """``null 0.500, shows from 0.641, 128 patients``: what a value is read against."""
+    if cell.status != "measured":
+        return ""
+    parts = [f"null {null_of(compared, cell)}"] if cell.null is not None else []
+    parts += [f"shows from {detectable_of(compared, cell)}"] if cell.detectable is not None else []
+    return ", ".join((*parts, rests_of(compared, cell)))
+
+
+def shared_of(compared: Compared) -> str:
+    """What all entrants' values are read against; empty where that differs."""
+    contexts = {context_of(compared, cell) for cell in compared.cells if cell.status == "measured"}
+    return contexts.pop() if len(contexts) == 1 else ""
+
+
 def null_of(compared: Compared, cell: Cell) -> str:
     """What no leak would give, or a metric's reference."""
     return number(cell.null, measure_of(compared.name).scale)
@@ -87,8 +108,9 @@ def signed(compared: Compared, value: float) -> str:
 
 
 def difference_of(compared: Compared, found: PairDifference) -> str:
-    """``+0.480 [+0.312, +0.648]``."""
-    return f"{signed(compared, found.value)} [{signed(compared, found.low)}, {signed(compared, found.high)}]"
+    """``+0.480 [+0.312, +0.648]``, ``+38.5 pp [+34.9, +42.2]``."""
+    low, high = (signed(compared, end).removesuffix(POINTS) for end in (found.low, found.high))
+    return f"{signed(compared, found.value)} [{low}, {high}]"
 
 
 def adjusted_of(found: PairDifference) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from ...audit.comparison import STRONGEST, Compared, Comparison
+from .model import Compared, Comparison
+from .rows import STRONGEST
 
 PRIVACY = ("memorization", "reidentification", "membership", "attribute")
 FIGURES = {"memorization": "copied_share", "reidentification": "linked_excess", "attribute": "attribute_risk"}
