@@ -25,11 +25,11 @@ class TerminalProgress:
 
     def message(self, text: str) -> None:
         """One line on stderr."""
-        self.console.print(text, style="dim", markup=False)
+        self.console.print(text, style="dim", markup=False, soft_wrap=True)
 
     def headline(self, text: str) -> None:
         """One line on stderr that what follows belongs to."""
-        self.console.print(text, style="bold", markup=False)
+        self.console.print(text, style="bold", markup=False, soft_wrap=True)
 
     def task(self, name: str, total: int) -> AbstractContextManager[Step]:
         """A bar of ``total`` units."""

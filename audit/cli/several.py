@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from ..record import AuditRecord, AuditSpec
 from .auditing import BAD_INPUT, FAILED, broke, interrupted, log, typed
 
 if TYPE_CHECKING:
+    from ..comparison import Comparison
     from ..tracking import Tracker
     from .console import TerminalProgress
 
@@ -61,6 +62,9 @@ def audit_several(
         raise interrupted() from None
     if json:
         typer.echo("[" + ",\n".join(record.model_dump_json(indent=1) for record in one_by_one.records) + "]")
+    file = one_by_one.compared()
+    if file:
+        typer.echo(f"comparison: {file}", err=json)
     if one_by_one.code:
         raise typer.Exit(one_by_one.code)
 
@@ -147,6 +151,29 @@ class _OneByOne:
         logged = self.tracker is None or log(self.tracker, record, folder, quiet=self.quiet)
         self.endings.add("failed" if broke(record) or not logged else "done")
         return record.verdict.outcome, _lasted(time.perf_counter() - began)
+
+    def compared(self) -> Path | None:
+        """The page that compares what has finished; None where there is nothing to compare, which is said."""
+        from ..comparison import compare
+        from ..registry import load
+        from ..store import Store
+        from ..whole import write_text_whole
+
+        file = self.parent / f"comparison-{Store.key({'runs': sorted(f.name for f in self.folders)})[:8]}.html"
+        try:
+            comparison = compare([(str(f), record) for f, record in zip(self.folders, self.records, strict=True)])
+            write = cast("Callable[[Comparison], str]", load("report", "comparison-html").target)
+            write_text_whole(file, write(comparison))
+        except BadInputError as error:
+            self.progress.message(f"no comparison: {str(error).partition(chr(10))[0]}")
+            return None
+        except Exception as error:
+            if self.debug:
+                raise
+            self.endings.add("failed")
+            typer.echo(f"error: no comparison: {type(error).__name__}: {error}\nrun again with --debug", err=True)
+            return None
+        return file
 
 
 def _lasted(seconds: float) -> str:

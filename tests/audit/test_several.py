@@ -35,7 +35,10 @@ def test_every_generator_and_seed_leaves_the_run_that_it_leaves_alone(command, e
     labels = [f"{name}, seed {seed}" for seed in (0, 1) for name in ("example-mixture", "example-few")]
     headlines = [line for line in done.stderr.splitlines() if line.startswith("[")]
     assert headlines == [f"[{i}/4] {label}" for i, label in enumerate(labels, 1)]
-    lines = done.stdout.splitlines()[:4]
+    *lines, last = done.stdout.splitlines()
+    (page,) = (tmp_path / "all").glob("comparison-*.html")
+    assert last == f"comparison: {page.relative_to(tmp_path)}"
+    assert all(name in page.read_text() for name in ("example-mixture", "example-few"))
     assert all(label in line and line.startswith("fail ") for label, line in zip(labels, lines, strict=True))
     folders = sorted(path.parent for path in (tmp_path / "all").glob("*/record.json"))
     assert [tmp_path / line.split()[-1] for line in lines] == sorted(folders, key=lambda f: lines_index(lines, f))
@@ -69,6 +72,26 @@ def test_an_audit_that_stops_does_not_stop_the_others(command, example_site, tmp
     assert "Traceback" not in done.stderr
     (record,) = json.loads(done.stdout)
     assert record["spec"]["generator"]["options"]["leak"] == 0.3
+    assert not list((tmp_path / "runs").glob("comparison*"))  # there is nothing to compare it with
+
+
+def test_seeds_alone_are_not_compared_and_a_comparison_that_breaks_loses_no_audit(
+    several, monkeypatch, tmp_path, capsys
+):
+    several({"generator": "example-mixture", "seeds": [0, 1]}, quiet=False)
+    said = capsys.readouterr()
+    assert "no comparison: all 2 runs are of one generator" in said.err
+    assert "comparison" not in said.out
+
+    def breaks(_):
+        raise RuntimeError("bad luck")
+
+    monkeypatch.setattr("privbench.audit.comparison.compare", breaks)
+    with pytest.raises(typer.Exit) as caught:
+        several({"generators": ["example-mixture", "example-few"], "seeds": [0]})
+    assert caught.value.exit_code == 4
+    assert "no comparison: RuntimeError: bad luck" in capsys.readouterr().err
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 3
 
 
 @pytest.mark.parametrize(
