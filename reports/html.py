@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ..audit.plugin import report
 from ..audit.record import AuditRecord, Estimate, Finding
@@ -19,7 +20,7 @@ from .guarded import guarded_of, name_of_guard
 from .joined import power_of, roc_of
 from .measures import group_of, measure_of
 from .offline import asset, environment, plotly, policy
-from .pictures import pictures_of
+from .pictures import pairs_of, pictures_of
 from .power import NAME as POWER
 from .power import UNKNOWN, found_from, mark_of, planted_in, reach_of, reach_of_all
 from .power import interval_of as share_interval_of
@@ -32,12 +33,15 @@ from .threats import tested_threats, untested_threats
 from .utility import sentences_of, tables_of
 from .worst import FEWEST, in_worst, worst_of
 
+if TYPE_CHECKING:
+    from ..audit.pairs import RealPairs
+
 BRIEF = 4  # lines of a list; more fold out
 FOLD = 8  # lines of a table that fold out
 
 
 @report(suffix="html")
-def html(record: AuditRecord, gallery: ImageSet | None) -> str:
+def html(record: AuditRecord, gallery: ImageSet | None, pairs: "RealPairs | None" = None) -> str:
     """One self-contained page that works offline: verdict, criteria, findings, plots, gallery, sign-off.
 
     Everything that comes from data is escaped; the page's own scripts are named by hash in its Content-Security-Policy,
@@ -46,6 +50,8 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
     Args:
         record: what is reported.
         gallery: synthetic images to show, or None where no image may be shown.
+        pairs: real patients' images, only where the owner of the data asks for them: the page then says that it is
+            confidential.
     """
     checks, worst, roc, power = checks_of(record), worst_of(record), roc_of(record), power_of(record)
     attacks = [f for f in record.findings if f.kind == "attack"]
@@ -91,6 +97,7 @@ def html(record: AuditRecord, gallery: ImageSet | None) -> str:
             metric_figures=of_metrics,
             plots=[_payload(figure) for figure in figures],
             gallery=None if gallery is None else pictures_of(gallery),
+            pairs=None if pairs is None else pairs_of(pairs),
             started=started,
             expires=_a_year_later(started).date().isoformat(),
             fingerprint=hashlib.sha256(record.model_dump_json().encode()).hexdigest(),

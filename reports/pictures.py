@@ -3,11 +3,17 @@
 import base64
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audit.types import ImageSet, Masks, Pixels
+from .measures import group_of
+from .wording import number
+
+if TYPE_CHECKING:
+    from ..audit.pairs import RealPairs
 
 MOST = 24
 SIDE = 160
@@ -47,6 +53,34 @@ def pictures_of(gallery: ImageSet) -> tuple[Picture, ...]:
             break
         found.append(picture)
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A released image beside the training image that it comes closest to.
+
+    Attributes:
+        released: what is published.
+        real: a patient's image.
+        says: how close they are, in words.
+    """
+
+    released: Picture
+    real: Picture
+    says: str
+
+
+def pairs_of(pairs: "RealPairs") -> tuple[Pair, ...]:
+    """Every pair, in the order given."""
+    return tuple(
+        Pair(
+            _picture(pairs.released, i),
+            _picture(pairs.real, i),
+            f"distance {number(distance)} to this patient, {number(control)} to the closest one that the generator "
+            f"never met ({group_of(space)})",
+        )
+        for i, (distance, control, space) in enumerate(zip(pairs.distance, pairs.control, pairs.spaces, strict=True))
+    )
 
 
 def _picture(gallery: ImageSet, i: int) -> Picture:
