@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -14,10 +14,10 @@ from ..record import AuditRecord, AuditSpec
 from .auditing import BAD_INPUT, FAILED, broke, interrupted, log, typed
 
 if TYPE_CHECKING:
-    from ..comparison import Comparison
     from ..tracking import Tracker
     from .console import TerminalProgress
 
+LINE = "\n"
 Ending = Literal["done", "failed", "bad input"]
 
 
@@ -62,9 +62,7 @@ def audit_several(
         raise interrupted() from None
     if json:
         typer.echo("[" + ",\n".join(record.model_dump_json(indent=1) for record in one_by_one.records) + "]")
-    file = one_by_one.compared()
-    if file:
-        typer.echo(f"comparison: {file}", err=json)
+    one_by_one.compare(tables=not json)
     if one_by_one.code:
         raise typer.Exit(one_by_one.code)
 
@@ -152,28 +150,24 @@ class _OneByOne:
         self.endings.add("failed" if broke(record) or not logged else "done")
         return record.verdict.outcome, _lasted(time.perf_counter() - began)
 
-    def compared(self) -> Path | None:
-        """The page that compares what has finished; None where there is nothing to compare, which is said."""
-        from ..comparison import compare
-        from ..registry import load
+    def compare(self, *, tables: bool) -> None:
+        """Compare what has finished, beside the run folders; where there is nothing to compare, say so."""
         from ..store import Store
-        from ..whole import write_text_whole
+        from .compare import write_comparison
 
-        file = self.parent / f"comparison-{Store.key({'runs': sorted(f.name for f in self.folders)})[:8]}.html"
+        folder = self.parent / f"comparison-{Store.key({'runs': sorted(f.name for f in self.folders)})[:8]}"
         try:
-            comparison = compare([(str(f), record) for f, record in zip(self.folders, self.records, strict=True)])
-            write = cast("Callable[[Comparison], str]", load("report", "comparison-html").target)
-            write_text_whole(file, write(comparison))
+            write_comparison(self.folders, folder, quiet=not tables)
         except BadInputError as error:
-            self.progress.message(f"no comparison: {str(error).partition(chr(10))[0]}")
-            return None
+            self.progress.message(f"no comparison: {str(error).partition(LINE)[0]}")
         except Exception as error:
             if self.debug:
                 raise
             self.endings.add("failed")
             typer.echo(f"error: no comparison: {type(error).__name__}: {error}\nrun again with --debug", err=True)
-            return None
-        return file
+        else:
+            if not tables:
+                self.progress.message(f"comparison: {folder}")
 
 
 def _lasted(seconds: float) -> str:
