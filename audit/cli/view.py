@@ -7,7 +7,7 @@ import typer
 
 
 def view(
-    runs: Annotated[Path, typer.Argument(metavar="[RUNS_DIR]", help="Folder that holds runs.")] = Path("runs"),
+    runs: Annotated[Path, typer.Argument(metavar="RUNS_DIR", help="Folder that holds runs.")] = Path("runs"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0: any free one.")] = 8642,
     host: Annotated[str, typer.Option(help="Address to bind to; another than this machine's own needs a flag.")] = (
         "127.0.0.1"

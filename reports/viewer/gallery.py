@@ -1,8 +1,7 @@
 """The images that a run's page may show: synthetic ones, from files that are what they seem."""
 
 import json
-import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ...audit.outputs import load_gallery
 from ...audit.record import AuditRecord
@@ -25,12 +24,18 @@ def gallery_of(folder: Path, record: AuditRecord) -> ImageSet | None:
         index = json.loads(content(inside / f"{GALLERY}.json"))
         plain = isinstance(index, dict) and all(_plain(inside, name) for name in index.values())
         return load_gallery(folder) if plain else None
-    except (OSError, ValueError, TypeError, EOFError):  # half written, or no gallery: the report stands without
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        RecursionError,
+    ):  # half written, or no gallery: the report stands without
         return None
 
 
 def _plain(folder: Path, name: object) -> bool:
-    if not isinstance(name, str) or name != os.path.basename(name) or "\0" in name:  # noqa: PTH119 -- text, not a path
+    if not isinstance(name, str) or "\0" in name or PurePath(name).name != name:
         return False
     file = folder / name
     return file.is_file() and not file.is_symlink()

@@ -16,15 +16,15 @@ BAR = (
 )
 
 SORTED_BY = (
-    ("date", "Date"),
-    ("run", "Run"),
-    ("verdict", "Verdict"),
-    ("generator", "Generator"),
-    ("cohort", "Cohort"),
-    *((column.key, column.title) for column in COLUMNS),
-    ("failed", "Failed plugins"),
-    ("seed", "Seed"),
-    ("budget", "Budget"),
+    ("date", "Date, oldest first", "Date, latest first"),
+    ("run", "Run, A to Z", "Run, Z to A"),
+    ("verdict", "Verdict, pass first", "Verdict, pass last"),
+    ("generator", "Generator, A to Z", "Generator, Z to A"),
+    ("cohort", "Cohort, A to Z", "Cohort, Z to A"),
+    *((column.key, f"{column.title}, least first", f"{column.title}, most first") for column in COLUMNS),
+    ("failed", "Failed plugins, fewest first", "Failed plugins, most first"),
+    ("seed", "Seed, smallest first", "Seed, largest first"),
+    ("budget", "Budget, quick first", "Budget, full first"),
 )
 
 

@@ -40,7 +40,10 @@
     list().replaceWith(page.getElementById("list"));
     for (const select of document.querySelectorAll("form.filter select")) {
       const fresh = page.querySelector(`form.filter select[name="${select.name}"]`);
-      if (fresh && select !== active && fresh.innerHTML !== select.innerHTML) select.replaceChildren(...fresh.childNodes);
+      if (!fresh || select === active || fresh.innerHTML === select.innerHTML) continue;
+      const chosen = fresh.value; // which moving its options one by one would change
+      select.replaceChildren(...fresh.childNodes);
+      select.value = chosen;
     }
     list().querySelector(".scroll")?.scrollTo(left, top);
     showTicks();
