@@ -9,7 +9,6 @@ grouped jackknife), and the interval is scaled by it. Simulations in docs/valida
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
 
 from ..record import Estimate
 from .student import quantile, two_sided
@@ -211,17 +210,19 @@ def _mean(seeds: Sequence[_Known]) -> _Known:
     r = len(seeds)
     if r == 1:
         return seeds[0]
-    between = variance(s.value for s in seeds) / r
+    value = math.fsum(s.value for s in seeds) / r
+    # Not statistics.variance, whose exact fractions take most of the time of a comparison of many audits.
+    between = math.fsum((s.value - value) ** 2 for s in seeds) / (r - 1) / r
     errors = []
     freedom = math.inf
     for side in ([s.below for s in seeds], [s.above for s in seeds]):
-        patients = fmean(error**2 for error in side)
+        patients = math.fsum(error**2 for error in side) / r
         total = patients + between
         errors.append(math.sqrt(total))
         if total:
             spent = patients**2 / min(s.freedom for s in seeds) + between**2 / (r - 1)
             freedom = min(freedom, total**2 / spent if spent else math.inf)
-    return _Known(fmean(s.value for s in seeds), errors[0], errors[1], freedom)
+    return _Known(value, errors[0], errors[1], freedom)
 
 
 def _ends(known: _Known, confidence: float) -> tuple[float, float]:
