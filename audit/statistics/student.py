@@ -28,6 +28,7 @@ def two_sided(t: float, freedom: float) -> float:
     return min(max(1 - inside, 0.0), 1.0)
 
 
+@lru_cache(maxsize=4096)
 def quantile(confidence: float, freedom: float) -> float:
     """The t beyond which, on both sides together, lies ``1 - confidence``.
 
