@@ -199,6 +199,8 @@ def _said(error: ValidationError, content: dict[str, object]) -> str:
             f"{start}estimate={first['input']!r} is not of the form FAMILY.PLUGIN.ESTIMATE or FAMILY.ESTIMATE, "
             "with [GROUP] or without\nfor example: membership.*.auc"
         )
+    if place and not key:
+        return f"{place} is {first['input']!r}, not a table"
     if key == "rule":
         return "it has no [[rule]]\nwrite one with: privbench policy init"
     return f"{start}{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
