@@ -172,12 +172,28 @@ def fingerprint_of(record: AuditRecord) -> str:
 
 
 def _experiment(client: "MlflowClient") -> str:
-    """The experiment that MLflow's environment names, made where it is not there."""
+    """The experiment that MLflow's environment names, made where it is not there.
+
+    Raises:
+        ValueError: if it is deleted there: nothing could be logged to it.
+    """
+    from mlflow.exceptions import MlflowException
+
     if known := os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        return str(client.get_experiment(known).experiment_id)
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-    found = client.get_experiment_by_name(name)
-    return str(found.experiment_id if found else client.create_experiment(name))
+        found = client.get_experiment(known)
+    else:
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(client.create_experiment(name))
+            except MlflowException:  # another process may have been quicker
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+    if found.lifecycle_stage != "active":
+        raise ValueError(f"experiment '{found.name}' is deleted there; restore it, or set MLFLOW_EXPERIMENT_NAME")
+    return str(found.experiment_id)
 
 
 def _segment(text: str) -> str:

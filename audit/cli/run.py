@@ -124,6 +124,7 @@ def run(
       privbench run -g ldm --guard min-distance:quantile=0.05 --attack membership --budget standard --seed 1
     """
     from ..matrix import expand, with_axis, with_seeds
+    from ..processes import rank
     from ..spec import parse_options, parse_plugin_options, read_toml, with_flags
     from ..tracking import open_tracker
 
@@ -139,7 +140,7 @@ def run(
     content = with_axis(content, "generator", generator, generator_opt or [])
     content = with_axis(content, "guard", guard, guard_opt or [])
     specs = expand(with_seeds(content, seed, repeat))
-    tracker = open_tracker() if track else None
+    tracker = open_tracker() if track and not rank() else None
     if len(specs) == 1:
         audit(specs[0], out=out, store=store, json=json, quiet=quiet, debug=debug, tracker=tracker)
     else:

@@ -93,6 +93,10 @@ def test_flags_win_over_the_file():
     ]
     assert [seed for *_, seed in asked(with_seeds(flagged(file, "fresh"), seed=None, repeat=3))] == [0, 1, 2]
     assert [seed for *_, seed in asked(with_seeds(flagged(file, "fresh"), seed=7, repeat=None))] == [7]
+    table = {"generator": {"name": "copycat", "options": {"leak": 0.1, "alter": "noise"}}}
+    assert asked(flagged(table, options=["leak=0.3"])) == [("copycat", {"leak": "0.3", "alter": "noise"}, None, 0)]
+    assert asked(flagged(table, "ldm")) == [("ldm", {}, None, 0)]  # another's options are dropped
+    assert asked(flagged({"guard": "min-distance"} | table, "none", kind="guard"))[0][2] == "none"
     repeated = {"generator": "fresh", "repeat": 2}
     assert [seed for *_, seed in asked(with_seeds(repeated, seed=7, repeat=None))] == [7, 8]
     twice = {"generators": ["ldm:steps=5", "ldm:steps=6"]}

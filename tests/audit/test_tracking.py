@@ -151,6 +151,31 @@ def test_a_store_that_cannot_be_opened_is_said_with_what_would_do(monkeypatch):
     assert len(str(caught.value).splitlines()) <= 2
 
 
+def test_an_experiment_that_is_deleted_is_said_before_anything_is_trained():
+    tracker = open_tracker()
+    tracker.client.delete_experiment(tracker.experiment)
+    with pytest.raises(BadInputError, match="experiment 'privbench' is deleted there"):
+        open_tracker()
+
+
+def test_the_experiment_is_the_one_that_the_environment_names(monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "hospital")
+    named = open_tracker()
+    assert named.client.get_experiment(named.experiment).name == "hospital"
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", named.experiment)
+    assert open_tracker().experiment == named.experiment
+
+
+def test_two_processes_that_make_the_experiment_at_once_share_it(monkeypatch):
+    first = open_tracker()
+    client = type(first.client)
+    seen = iter([None])  # as it was before the other made it
+    real = client.get_experiment_by_name
+    monkeypatch.setattr(client, "get_experiment_by_name", lambda self, name: next(seen, real(self, name)))
+    assert open_tracker().experiment == first.experiment
+
+
 def test_a_local_store_is_filled_without_a_connection(folder):
     """In a process of its own, in which MLflow takes itself for at home: neither a test nor CI."""
     code = (

@@ -2,11 +2,13 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from privbench.audit.runs import load_record
 from privbench.reports.cells import cell
 from privbench.reports.csv import csv as write
 
@@ -35,6 +37,12 @@ def test_every_estimate_is_a_row_that_reads_back_as_it_was(record):
     assert set(frame.verdict) == {"fail"}
     assert set(frame.simulated) == {True}
     assert frame.run.str.match(r"brain-sim-dfgm-[0-9a-f]{8}$").all()
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[1] / "records").glob("v*.json")), ids=lambda f: f.stem)
+def test_records_of_every_version_are_written(file):
+    record = load_record(file)
+    assert len(read(record)) == sum(max(1, len(f.estimates)) for f in record.findings)
 
 
 def test_a_finding_without_estimates_has_a_row_with_its_reason(record):

@@ -1,11 +1,13 @@
 """The model card: what Hugging Face reads of it is what the record holds, and its text says what is missing."""
 
 import re
+from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
+from privbench.audit.runs import load_record
 from privbench.reports.model_card import model_card
 
 from .made_records import RECORDS, unfair
@@ -50,6 +52,14 @@ def test_the_index_goes_through_hugging_face_and_back(record):
     assert again.text == card.text
     parts = results[0].dataset_args["parts"]
     assert parts["members"]["sha256"] == record.data[0].sha256
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[1] / "records").glob("v*.json")), ids=lambda f: f.stem)
+def test_records_of_every_version_have_a_card(file):
+    record = load_record(file)
+    card = read(record)
+    assert f"**{record.verdict.outcome.upper()}.**" in card.text
+    assert card.data.model_name == record.spec.generator.name
 
 
 def test_headlines_of_privacy_and_utility_are_there(record):
