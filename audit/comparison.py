@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .comparing.differences import MANY, overall, with_differences
+from .comparing.differences import MANY, differences_of, overall
 from .comparing.entrants import Audited, audited_in, common_seeds, described
 from .comparing.leads import PRIVACY, leads_of, privacy_of, utility_of
 from .comparing.model import (
@@ -71,7 +71,7 @@ def compare(records: Sequence[tuple[str, AuditRecord]]) -> Comparison:
         data=tuple(SeedData(seed=seed, data=record.data) for seed, record in zip(seeds, ours[0], strict=True)),
         entrants=described(entrants, seeds),
         plugins=tuple(plugins),
-        estimates=tuple(with_differences(row, len(entrants), confidence) for row in rows),
+        estimates=differences_of(rows, len(entrants), confidence),
         rules=rules_of(ours),
         every_pair=len(entrants) <= MANY,
         notes=_notes(entrants, seeds),

@@ -142,13 +142,16 @@ def _refuse_unknown(form: str) -> None:
 
 
 def _write(file: Path, text: str) -> None:
+    from ..errors import BadInputError
     from ..store import unwritable
     from ..whole import write_text_whole
 
+    if file.is_dir():
+        raise BadInputError(f"'{file}' is a folder, the output a file\nname a file with --out")
     try:
         write_text_whole(file, text)
     except OSError as error:
-        raise unwritable("output", file, error) or error from error
+        raise unwritable("output", file.parent, error) or error from error
 
 
 def _key(comparison: "Comparison") -> str:

@@ -12,12 +12,38 @@ from .model import Compared, PairDifference
 from .rows import Row
 
 MANY = 8
-"""Entrants from which on only overall figures are subtracted: pairs grow with the square of their number."""
+"""Entrants from which on only main figures are subtracted: pairs grow with the square of their number."""
 ARM = "synthetic"
 """The group that says what a classifier or segmenter learns from released images alone."""
 
 
-def with_differences(row: Row, entrants: int, confidence: float) -> Compared:
+def differences_of(rows: Sequence[Row], entrants: int, confidence: float) -> tuple[Compared, ...]:
+    """Every row, with the differences of all pairs; of many entrants those of the main figures."""
+    if entrants <= MANY:
+        return tuple(_with_differences(row, confidence) for row in rows)
+    main = {id(row) for row in _main(rows)}
+    few = f"with more than {MANY} entrants only main figures are subtracted"
+    return tuple(
+        _with_differences(row, confidence)
+        if id(row) in main or row.compared.withheld
+        else row.compared.model_copy(update={"withheld": few})
+        for row in rows
+    )
+
+
+def _main(rows: Sequence[Row]) -> list[Row]:
+    """Of each attack its first overall figure, by which it is judged, and of each metric every overall one."""
+    known: set[tuple[str, str]] = set()
+    found = []
+    for row in rows:
+        plugin = (row.compared.family, row.compared.plugin)
+        if overall(row.compared) and (row.compared.kind == "metric" or plugin not in known):
+            known.add(plugin)
+            found.append(row)
+    return found
+
+
+def _with_differences(row: Row, confidence: float) -> Compared:
     """The row with the differences of all pairs that have a number, corrected for their number, and with ranks.
 
     Holm's correction holds for the pairs of this one estimate: that no pair of it is called different by chance is
@@ -26,8 +52,6 @@ def with_differences(row: Row, entrants: int, confidence: float) -> Compared:
     compared = row.compared
     if compared.withheld:
         return compared
-    if entrants > MANY and not overall(compared):
-        return compared.model_copy(update={"withheld": f"with more than {MANY} entrants only overall figures are"})
     ready = {i: _ready(own, compared) for i, own in row.measured.items()}
     pairs = list(combinations(ready, 2))
     found = [difference(list(zip(ready[a], ready[b], strict=True)), confidence) for a, b in pairs]

@@ -34,6 +34,10 @@ def audited_in(records: Sequence[tuple[str, AuditRecord]]) -> list[Audited]:
         BadInputError: if there are fewer than two, if one has two runs of one seed, or if two audits of one seed do not
             rest on the same data.
     """
+    if len(records) < 2:
+        given = f"only '{records[0][0]}' was given" if records else "no run was given"
+        raise BadInputError(f"{given}, a comparison needs two\ngive the folders of two runs or more")
+    _refuse_others(records)
     found: dict[str, Audited] = {}
     for path, record in records:
         own = found.setdefault(_identity(record), Audited({}, {}))
@@ -44,8 +48,12 @@ def audited_in(records: Sequence[tuple[str, AuditRecord]]) -> list[Audited]:
             )
             raise BadInputError(f"'{own.paths[seed]}' and '{path}' are {twice}\ngive one of them, or another seed")
         own.paths[seed], own.records[seed] = path, record
-    _refuse_too_few(records, found)
-    _refuse_others(records)
+    if len(found) < 2:
+        name = records[0][1].spec.generator.name
+        raise BadInputError(
+            f"all {len(records)} runs are of one generator, '{name}' with the same options; only seeds differ\n"
+            "give a run of another generator, or of other options"
+        )
     return list(found.values())
 
 
@@ -111,18 +119,6 @@ def _identity(record: AuditRecord) -> str:
     """What makes an audit one of another entrant: what was audited and what was granted; not its seed or attacks."""
     content = record.spec.model_dump(mode="json", include={"generator", "guard", "samples", "budget"})
     return json.dumps([content, record.access], sort_keys=True, default=str)
-
-
-def _refuse_too_few(records: Sequence[tuple[str, AuditRecord]], found: dict[str, Audited]) -> None:
-    if len(records) < 2:
-        given = f"only '{records[0][0]}' was given" if records else "no run was given"
-        raise BadInputError(f"{given}, a comparison needs two\ngive the folders of two runs or more")
-    if len(found) < 2:
-        name = records[0][1].spec.generator.name
-        raise BadInputError(
-            f"all {len(records)} runs are of one generator, '{name}' with the same options; only seeds differ\n"
-            "give a run of another generator, or of other options"
-        )
 
 
 def _refuse_others(records: Sequence[tuple[str, AuditRecord]]) -> None:

@@ -227,7 +227,7 @@ class Comparison(Model):
         plugins: every one that any entrant was audited with.
         estimates: every one that any entrant has.
         rules: of the verdicts.
-        every_pair: False where there are so many entrants that only overall figures were subtracted.
+        every_pair: False where there are so many entrants that only main figures were subtracted.
         notes: what a reader must know, such as runs that were left out.
     """
 
