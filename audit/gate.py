@@ -76,7 +76,9 @@ def judge(findings: tuple[Finding, ...], policy: Policy | None = None) -> Verdic
 
 def _together(rules: list[Rule]) -> Verdict:
     outcomes = {rule.outcome for rule in rules}
-    outcome: Outcome = "fail" if "fail" in outcomes else "inconclusive" if "inconclusive" in outcomes else "pass"
+    if "fail" in outcomes:
+        return Verdict(outcome="fail", rules=tuple(rules))
+    outcome: Outcome = "pass" if outcomes == {"pass"} else "inconclusive"  # also where there was nothing to judge
     return Verdict(outcome=outcome, rules=tuple(rules))
 
 

@@ -104,7 +104,7 @@ def judged(run: Path, policy: Path | None = None, baseline: Path | None = None) 
         started=record.provenance.started,
         confidence=record.spec.confidence,
         verdict=verdict,
-        exit_code=_exit_code(verdict, record),
+        exit_code=exit_code_of(verdict, record),
         broken=broken(record),
         notes=_notes(rules, record, baseline=before is not None),
         run=source(run),
@@ -129,7 +129,7 @@ def why_of(line: Rule, policy: Policy) -> str:
     return next((r.why for r in meant if r.why), "")
 
 
-def _exit_code(verdict: Verdict, record: AuditRecord) -> int:
+def exit_code_of(verdict: Verdict, record: AuditRecord) -> int:
     """What a shell hears: a failed rule goes first, then a failed plugin, which never passes."""
     if verdict.outcome == "fail":
         return FAILED

@@ -3,7 +3,7 @@
 import pytest
 
 from privbench.audit.gate import gate, judge
-from privbench.audit.gated import _exit_code
+from privbench.audit.gated import exit_code_of
 from privbench.audit.policy import default_policy, parse_policy
 
 from .made_audits import SEEN, auc, audit, clean, dice, estimate, finding, planted
@@ -153,16 +153,16 @@ def test_a_run_with_a_failed_plugin_never_passes():
     record = audit(fid=broken)
     verdict = gate(record, default_policy())
     assert verdict.outcome == "inconclusive"
-    assert _exit_code(verdict, record) == 4
+    assert exit_code_of(verdict, record) == 4
     leak = finding("gan-leaks", "membership", auc(0.8))
     failed = audit(fid=broken, **{"gan-leaks": leak})
-    assert _exit_code(gate(failed, default_policy()), failed) == 1, "a leak is said first"
+    assert exit_code_of(gate(failed, default_policy()), failed) == 1, "a leak is said first"
 
 
 @pytest.mark.parametrize(("changes", "expected"), [({}, 0), ({"siamese": None}, 3)])
-def test_exit_codes_tell_pass_from_inconclusive(changes, expected):
+def testexit_code_ofs_tell_pass_from_inconclusive(changes, expected):
     record = audit(**changes)
-    assert _exit_code(gate(record, default_policy()), record) == expected
+    assert exit_code_of(gate(record, default_policy()), record) == expected
 
 
 def test_families_that_must_be_tested_are_the_policys_to_name():
@@ -209,6 +209,14 @@ def test_one_that_sees_stands_in_only_where_the_same_rule_asks_it():
     record = audit(logan=blind)
     assert gate(record, policy('estimate = "membership.*.auc"\nmax = 0.6')).outcome == "pass"
     assert outcome(record, 'estimate = "membership.logan.auc"\nmax = 0.6').outcome == "inconclusive"
+
+
+def test_a_policy_under_which_nothing_is_judged_passes_nobody():
+    nothing = policy(
+        'estimate = "utility.fid"\nmax = 1\nmissing = "ignore"', head='tested = []\ncomparison = "reported"'
+    )
+    assert gate(audit(), nothing).rules == ()
+    assert gate(audit(), nothing).outcome == "inconclusive"
 
 
 def test_clean_has_power():
