@@ -1,6 +1,7 @@
 """What CI systems are given is valid by their schemas, and does what it says when its steps are really run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -164,3 +165,24 @@ def test_nothing_confidential_is_uploaded():
     paths = yaml.safe_load((ROOT / "docs/ci/gitlab-ci.yml").read_text())["privacy-audit"]["artifacts"]["paths"]
     for path in [*paths, *"\n".join(uploads).split()]:
         assert path.endswith(("record.json", "report.html", "}}", "steps.gate.outputs.folder", "${{")), path
+
+
+@pytest.mark.parametrize("file", ["docs/ci.md", "docs/ci/privbench.yml", "docs/ci/gitlab-ci.yml", "action.yml"])
+def test_every_flag_that_is_shown_exists(command, file):
+    shown = re.findall(
+        r"privbench (gate|policy init|policy check|baseline update|run) ([^`\n]*)", (ROOT / file).read_text()
+    )
+    assert shown
+    for name in {name for name, _ in shown}:
+        known = command(*name.split(), "--help", env={"COLUMNS": "200"}).stdout
+        for _, rest in (pair for pair in shown if pair[0] == name):
+            for flag in re.findall(r"--[a-z][a-z-]+", rest):
+                assert flag in known, f"{name} {flag}"
+
+
+def test_the_policy_in_the_docs_is_one():
+    from privbench.audit.estimates import check_names
+    from privbench.audit.policy import parse_policy
+
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/ci.md").read_text(), re.DOTALL)
+    check_names(parse_policy(text, "docs/ci.md"), None, "docs/ci.md")
