@@ -18,13 +18,13 @@ from .errors import BadInputError
 from .matrix import expand
 from .persist import load_images, save_images
 from .record import AuditRecord, AuditSpec, GuardCertificate, Model
-from .runs import RECORD
+from .runs import RECORD, SPEC
 from .spec import read_toml
 from .store import Store, unwritable
 from .types import ImageSet, Pixels
 from .whole import write_text_whole, write_whole
 
-SPEC, GUARD, SAMPLES_MARK = "spec.json", "guard.json", ".complete"
+GUARD, SAMPLES_MARK = "guard.json", ".complete"
 
 
 @dataclass(frozen=True, slots=True)

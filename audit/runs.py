@@ -8,7 +8,7 @@ from pathlib import Path
 from .errors import BadInputError
 from .record import SCHEMA_VERSION, AuditRecord
 
-RECORD = "record.json"
+RECORD, SPEC = "record.json", "spec.json"
 DEPTH = 3
 """How far below a folder its runs are looked for."""
 

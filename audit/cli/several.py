@@ -105,7 +105,7 @@ class _OneByOne:
             BadInputError: for anything that would stop one of them before it trains.
         """
         from ..matrix import refuse_repeats
-        from ..outputs import SPEC
+        from ..runs import SPEC
         from ..runner import check, settle
         from ..runs import RECORD
 
