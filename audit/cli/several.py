@@ -105,9 +105,8 @@ class _OneByOne:
             BadInputError: for anything that would stop one of them before it trains.
         """
         from ..matrix import refuse_repeats
-        from ..runs import SPEC
         from ..runner import check, settle
-        from ..runs import RECORD
+        from ..runs import RECORD, SPEC
 
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise BadInputError(
