@@ -1,11 +1,10 @@
 """The viewer as an application: a few addresses, each a page made from records."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from threading import Lock
-from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,14 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ...audit.errors import BadInputError
-from ...audit.record import AuditRecord
-from ...audit.registry import load
-from ...audit.runs import RECORD, parse_record
-from ...audit.types import ImageSet
-from .folder import Found, content
-from .gallery import gallery_of
+from .folder import Found
 from .listing import Query, Row, listing, rows_of
-from .pages import list_page, message_page, script, style, trend_page, with_bar
+from .pages import list_page, message_page, script, style, trend_page
 from .runs import Run, Runs, Shown
 from .safety import LOOPBACK, ReadOnly, Token, policy_of
 from .trend import Asked, trend
@@ -109,8 +103,10 @@ class _Views:
         if len(keys) > MOST:
             raise BadInputError(f"{len(keys)} runs are ticked; at most {MOST} can be compared at once")
         chosen = [self._find(key) for key in keys]
+        from .reporting import comparison_page
+
         with self.drawing:
-            return _self_contained(_comparison(chosen))
+            return _self_contained(comparison_page([run.found for run in chosen]))
 
     def trend(self, request: Request) -> Response:
         """One estimate over time."""
@@ -138,27 +134,10 @@ class _Views:
         return run
 
 
-def _record(found: Found) -> AuditRecord:
-    if found.mark is None:
-        raise BadInputError(f"'{found.label}' holds no {RECORD} yet\nit is running, or was stopped before its end")
-    try:
-        text = content(found.record).decode("utf-8", errors="replace")
-    except OSError as error:
-        raise BadInputError(f"'{found.label}': {RECORD} cannot be read: {error.strerror or error}") from None
-    return parse_record(text, f"{found.label}/{RECORD}")
-
-
 def _report(found: Found) -> str:
-    write = cast("Callable[[AuditRecord, ImageSet | None], str]", load("report", "html").target)
-    record = _record(found)
-    return with_bar(write(record, gallery_of(found.path, record)))
+    from .reporting import report_page  # numpy, pictures and every report: not before one is opened
 
-
-def _comparison(runs: Sequence[Run]) -> str:
-    from ...audit.comparison import Comparison, compare
-
-    write = cast("Callable[[Comparison], str]", load("report", "comparison-html").target)
-    return with_bar(write(compare([(run.name, _record(run.found)) for run in runs])))
+    return report_page(found)
 
 
 def _self_contained(page: str) -> Response:

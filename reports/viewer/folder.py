@@ -7,8 +7,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...audit.outputs import SPEC
-from ...audit.runs import DEPTH, RECORD
+from ...audit.runs import DEPTH, RECORD, SPEC
 
 LARGEST = 64 * 2**20
 """Bytes: what is larger is no record."""

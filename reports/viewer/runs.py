@@ -22,7 +22,7 @@ PAUSE = 2.0
 """Seconds between two looks at the folder."""
 
 PUBLISH = 0.3
-"""Seconds after which a page may show what has been read so far."""
+"""Seconds of reading after which a page shows what has been read so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Runs:
             watcher.join(timeout=5)
 
     def shown(self) -> Shown:
-        """The runs as they are known now; the first caller waits for the first look at the folder."""
+        """The runs as they are known now; the first caller waits until the folder was seen and the latest runs read."""
         self._looked.wait(timeout=10)
         return self._shown
 
@@ -108,8 +108,6 @@ class Runs:
         while not self._stopped.is_set():
             with_record = {name for name, run in runs.items() if run.found.mark}
             runs = {found.name: self._known(found, runs, kept) for found in find(self.root, with_record)}
-            self._publish(runs)
-            self._looked.set()
             fresh = self._read_waiting(runs)
             gone = kept.keys() - self._shown.runs.keys()
             if fresh or gone:
@@ -127,12 +125,11 @@ class Runs:
         return Run(found, "read", known) if mark == found.mark else Run(found, "waiting")
 
     def _read_waiting(self, runs: dict[str, Run]) -> Kept:
-        """Read what waits, publishing now and then; what was read anew."""
+        """Read what waits, the latest first, publishing now and then; what was read anew."""
         fresh: Kept = {}
         published = monotonic()
-        for name, run in runs.items():
-            if run.state != "waiting":
-                continue
+        waiting = [(name, run) for name, run in runs.items() if run.state == "waiting"]
+        for name, run in sorted(waiting, key=lambda pair: pair[1].found.mark or (), reverse=True):
             if self._stopped.is_set():
                 break
             runs[name] = read = _read(run.found)
@@ -149,6 +146,7 @@ class Runs:
         if by_key != self._shown.runs or not self._looked.is_set():
             waiting = sum(run.state == "waiting" for run in by_key.values())
             self._shown = Shown(by_key, self._shown.revision + 1, waiting)
+        self._looked.set()
 
 
 def _read(found: Found) -> Run:
