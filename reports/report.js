@@ -15,6 +15,7 @@
   };
   // What a logarithmic axis of shares may be labelled with.
   const TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+  const FEW_TICKS = [0.001, 0.01, 0.1, 1];
   const percent = (share) => `${+(100 * share).toPrecision(3)}%`;
 
   // The library is parsed when the first figure needs it, so that tables and text are there at once.
@@ -43,8 +44,8 @@
     };
   }
 
-  function logarithmic(base, low, high) {
-    const ticks = TICKS.filter((tick) => tick >= low && tick <= high);
+  function logarithmic(base, low, high, among = TICKS) {
+    const ticks = among.filter((tick) => tick >= low && tick <= high);
     return { ...base, type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks, ticktext: ticks.map(percent) };
   }
 
@@ -134,11 +135,14 @@
         const [column, row] = [i % columns, Math.floor(i / columns)];
         const [left, top] = [column * (w + gapX), 1 - row * (h + gapY)];
         const id = i ? i + 1 : "";
-        const last = row === rows - 1 || i + columns >= panels.length;
-        layout[`xaxis${id}`] = { ...logarithmic(axis(last ? plot.x_label : "", colors), low / 1.15, high * 1.15), domain: [left, left + w], anchor: `y${id}` };
+        layout[`xaxis${id}`] = { ...logarithmic(axis("", colors), low / 1.15, high * 1.15, FEW_TICKS), domain: [left, left + w], anchor: `y${id}` };
         layout[`yaxis${id}`] = { ...axis(column ? "" : "noticed", colors), domain: [Math.max(0, top - h), top], anchor: `x${id}`, range: [0, 1.05], tickformat: ".0%", dtick: 0.5, showticklabels: !column };
         layout.annotations.push({ text: text(panel), x: left, y: top, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 13, color: colors.ink } });
         layout.shapes.push({ type: "line", xref: `x${id}`, yref: `y${id}`, x0: low / 1.15, x1: high * 1.15, y0: 0.8, y1: 0.8, line: { color: colors.ink, dash: "dash", width: 1 } });
+      });
+      layout.annotations.push({
+        text: text(plot.x_label), x: 0.5, y: 0, yshift: -26, xref: "paper", yref: "paper", xanchor: "center", yanchor: "top", showarrow: false,
+        font: { color: colors.ink },
       });
       const labels = labelsOf(plot);
       const traces = plot.lines.filter((line) => !hidden.get(plot.key).has(line.label)).map((line) => {
@@ -157,10 +161,10 @@
   const columnsOf = (plot, width) => plot.kind !== "power" ? 1 : Math.min(panelsOf(plot).length, width > 900 ? 4 : width > 560 ? 3 : 1);
 
   function heightOf(plot, width) {
-    if (plot.kind === "roc") return 460;
+    if (plot.kind === "roc") return 420;
     if (plot.kind === "bars") return 90 + 34 * plot.lines.length;
     if (plot.kind === "power") return 40 + 200 * Math.ceil(panelsOf(plot).length / columnsOf(plot, width));
-    return 270;
+    return 240;
   }
 
   // Check boxes that switch lines, and a list of whose band is shown: they work with keyboard and screen reader.

@@ -3,7 +3,7 @@
 from privbench.audit.record import AuditRecord, Declaration, Finding, PluginSpec, Rule, Verdict
 
 from .made_declared import CERTIFICATE, CLAIM, CROSSINGS
-from .made_findings import estimate, histogram, membership
+from .made_findings import by_group, estimate, histogram, membership
 from .made_records import build
 from .made_validity import certificate, check
 
@@ -33,7 +33,12 @@ def build_hostile() -> AuditRecord:
             "paper": HOSTILE,
             "notes": (HOSTILE,),
             "plots": (plot, histogram(HOSTILE, 4), curves),
-            "estimates": (bad, bad.model_copy(update={"name": HOSTILE, "group": ""}), *planted),
+            "estimates": (
+                *by_group("exposed_patients", f"center {HOSTILE}", f"center {HOSTILE} 2", f"label {HOSTILE}"),
+                bad,
+                bad.model_copy(update={"name": HOSTILE, "group": ""}),
+                *planted,
+            ),
         }
     )
     broken = Finding(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from privbench.reports.html import html
+from privbench.reports.sentence import verdict_sentence
 
 from .made_records import declared, many_centers, unfair
 
@@ -40,13 +41,18 @@ class Visit:
         self.url = path.as_uri()
         self.page.goto(self.url)
 
+    def unfold(self) -> None:
+        """Open every fold of the page."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+
     def draw(self) -> int:
         """Scroll every figure into view and count what was drawn."""
+        self.unfold()
         canvases = self.page.locator("figure .canvas")
         for i in range(canvases.count()):
             canvases.nth(i).scroll_into_view_if_needed()
             canvases.nth(i).locator("svg.main-svg").first.wait_for()
-        return self.page.locator("figure .canvas:has(svg.main-svg path.js-line)").count()
+        return self.page.locator("figure .canvas:has(svg.main-svg .scatterlayer .trace)").count()
 
     @property
     def foreign(self) -> list[str]:
@@ -66,9 +72,15 @@ def visit(browser, pages) -> Iterator[Callable[..., Visit]]:
         one.context.close()
 
 
+def figures_of(page: Any) -> int:
+    return int(page.evaluate("JSON.parse(document.getElementById('plots-data').textContent).length"))
+
+
 def test_every_figure_is_drawn_without_a_complaint_and_without_a_request(visit, record):
     seen = visit(viewport={"width": 1280, "height": 900})
-    assert seen.draw() == sum(len(f.plots) for f in record.findings)
+    assert seen.draw() == figures_of(seen.page)
+    alone = sum(p.kind in {"histogram", "curve"} for f in record.findings for p in f.plots)
+    assert figures_of(seen.page) == alone + len(["roc", "power", "dice by centre", "exposed by centre"])
     assert seen.complaints == []
     assert seen.foreign == []
 
@@ -77,11 +89,12 @@ def test_figures_far_below_are_not_drawn_before_they_come_into_view(visit):
     seen = visit(viewport={"width": 1280, "height": 600})
     seen.page.wait_for_timeout(300)
     assert seen.page.locator("svg.main-svg").count() == 0
+    assert seen.page.evaluate("window.Plotly") is None, "the library is parsed only where a figure needs it"
 
 
 def test_hostile_names_are_shown_and_do_nothing(visit):
     seen = visit("hostile", viewport={"width": 1280, "height": 900})
-    assert seen.draw() == 6
+    assert seen.draw() == figures_of(seen.page) > 4
     seen.page.wait_for_timeout(200)
     assert seen.page.evaluate("window.pwned") is None
     assert seen.page.locator("img[onerror], svg a").count() == 0
@@ -101,18 +114,20 @@ def test_the_page_itself_never_scrolls_sideways(visit, name, width):
 @pytest.mark.parametrize("name", ["plain", "unfair", "declared", "centres"])
 @pytest.mark.parametrize("width", [390, 1280, 1600])
 def test_every_table_fits_without_scrolling_sideways(visit, name, width):
-    page = visit(name, viewport={"width": width, "height": 900}).page
-    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    seen = visit(name, viewport={"width": width, "height": 900})
+    page = seen.page
+    seen.unfold()
     wide = (
         "[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel)"
     )
-    assert page.locator("#findings .scroll").count() == 1
     assert page.evaluate(wide) == []
 
 
 @pytest.mark.parametrize("name", ["plain", "declared"])
 def test_on_paper_tables_keep_their_columns_and_fit_a_page_of_a4(visit, name):
-    page = visit(name, viewport={"width": 688, "height": 900}).page
+    seen = visit(name, viewport={"width": 688, "height": 900})
+    page = seen.page
+    seen.unfold()
     page.emulate_media(media="print")
     shown = "[...document.querySelectorAll('.stacked tr')].every((r) => getComputedStyle(r).display === 'table-row')"
     assert page.evaluate(shown)
@@ -143,7 +158,7 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_the_contrast_that_wcag_aa_asks_for(visit, name, scheme):
     seen = visit(name, viewport={"width": 1280, "height": 900}, color_scheme=scheme)
-    seen.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    seen.unfold()
     ratio, where = seen.page.evaluate(CONTRAST)
     assert ratio >= 4.5, where
 
@@ -165,10 +180,7 @@ def test_without_javascript_every_number_is_readable(visit, record):
     seen = visit(java_script_enabled=False, viewport={"width": 1280, "height": 900})
     page = seen.page
     assert page.locator("noscript p").is_visible()
-    page.locator("#fair summary").click()
-    tables = " ".join(
-        page.locator("#fair table, #findings table, #power table, #utility table, #rules table").all_inner_texts()
-    )
+    tables = " ".join(page.locator("#fair table, #findings table, #power table, #utility table").all_text_contents())
     tables = tables.replace("\N{MINUS SIGN}", "-")
     for finding in record.findings:
         for estimate in finding.estimates:
@@ -176,18 +188,43 @@ def test_without_javascript_every_number_is_readable(visit, record):
                 value = estimate.value
                 said = {f"{100 * value:.1f}".removesuffix(".0") + "%", f"{value:.4g}", f"{value:.3f}"}
                 assert any(form in tables for form in said), (finding.plugin, estimate)
-    page.locator("#figure-1 summary").click()
-    assert page.locator("#figure-1 tbody tr").first.is_visible()
+    nearest = page.locator("#findings .attack").first
+    assert not nearest.locator("table.findings").is_visible()
+    nearest.locator("summary").first.click()
+    assert nearest.locator("table.findings").is_visible()
+    page.locator("#roc summary").click()
+    assert page.locator("#roc tbody tr").first.is_visible()
 
 
-def test_printing_draws_every_figure_in_light_colours_and_gives_a_pdf(visit, record, tmp_path):
+def test_printing_unfolds_and_draws_in_light_colours_what_a_paper_reader_needs(visit):
     seen = visit(viewport={"width": 1280, "height": 900}, color_scheme="dark")
-    pdf = seen.page.pdf(path=str(tmp_path / "report.pdf"), prefer_css_page_size=True)
-    assert pdf.startswith(b"%PDF")
-    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert seen.page.locator(".canvas:has(svg.main-svg)").count() == sum(len(f.plots) for f in record.findings)
-    assert seen.page.evaluate("document.querySelector('.canvas .xtick text').style.fill") == "rgb(0, 0, 0)"
+    page = seen.page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details.paper:not([open])").count() == 0
+    shown = [figure for figure in page.locator("figure:has(.canvas)").all() if figure.is_visible()]
+    assert {figure.get_attribute("id") for figure in shown} >= {"roc", "curves"}
+    assert all(figure.locator("svg.main-svg").count() for figure in shown)
+    assert page.evaluate("document.querySelector('.canvas .xtick text').style.fill") == "rgb(0, 0, 0)"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details.paper[open]").count() == page.locator("#rules details.paper[open]").count()
     assert seen.complaints == []
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_the_pdf_holds_verdict_criteria_worst_off_and_sign_off_on_light_pages(visit, tmp_path, scripted, record):
+    pypdf = pytest.importorskip("pypdf")
+    page = visit(java_script_enabled=scripted, viewport={"width": 1280, "height": 900}, color_scheme="dark").page
+    page.pdf(path=str(tmp_path / "report.pdf"), prefer_css_page_size=True, print_background=True)
+    pages = pypdf.PdfReader(tmp_path / "report.pdf").pages
+    text = " ".join(" ".join(one.extract_text() for one in pages).split())
+    sentence = " ".join(verdict_sentence(record).split())
+    for said in (sentence, "Singling out", "Linkability", "Inference of membership", "Who is worst off", "Sign-off"):
+        assert said in text
+    assert text.count("Signature") == 2
+    assert 6 <= len(pages) <= 30
+    assert all(len(one.extract_text()) > 60 or len(one.images) for one in pages), "no page is blank"
+    (width, height) = (float(pages[0].mediabox.width), float(pages[0].mediabox.height))
+    assert (round(width), round(height)) == (595, 842)
 
 
 def test_the_keyboard_reaches_the_verdict_first_and_the_outlines_can_be_switched_off(visit):
@@ -197,3 +234,68 @@ def test_the_keyboard_reaches_the_verdict_first_and_the_outlines_can_be_switched
     assert page.locator("svg.outline").first.is_visible()
     page.locator("#outlines").uncheck()
     assert not page.locator("svg.outline").first.is_visible()
+
+
+def test_lines_and_bands_of_the_roc_curves_are_switched_with_the_keyboard(visit, record):
+    page = visit(viewport={"width": 1280, "height": 900}).page
+    roc = page.locator("#roc")
+    roc.scroll_into_view_if_needed()
+    roc.locator("svg.main-svg").first.wait_for()
+    attacks = [f.plugin for f in record.findings for p in f.plots if p.kind == "roc"]
+    boxes = roc.get_by_role("checkbox")
+    assert boxes.count() == len(attacks) == 2
+    lines = roc.locator(".scatterlayer .trace")
+    before = lines.count()
+    assert before == 3 + 2, "two attacks, chance, and the two edges of one band"
+    boxes.first.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(100)
+    assert lines.count() < before
+    page.keyboard.press("Space")
+    roc.get_by_label("Band of").select_option("all")
+    page.wait_for_timeout(100)
+    assert lines.count() == 3 + 4
+    roc.get_by_label("Band of").select_option("none")
+    page.wait_for_timeout(100)
+    assert lines.count() == 3
+
+
+def test_a_term_shows_its_meaning_on_hover_and_focus_until_escape(visit):
+    page = visit(viewport={"width": 1280, "height": 900}).page
+    term = page.locator("#criteria a.term").first
+    tip = page.get_by_role("tooltip")
+    assert not tip.is_visible()
+    term.hover()
+    assert tip.is_visible()
+    assert "Share of released images" in tip.inner_text()
+    assert term.get_attribute("aria-describedby") == tip.get_attribute("id")
+    tip.hover()
+    page.wait_for_timeout(400)
+    assert tip.is_visible(), "it stays while the pointer is on it"
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    page.mouse.move(0, 0)
+    term.focus()
+    assert tip.is_visible()
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    term.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    anchor = page.evaluate("location.hash")
+    assert page.locator(anchor).is_visible(), "the glossary unfolds for a link into it"
+
+
+@pytest.mark.parametrize("name", ["plain", "unfair", "declared", "centres", "hostile"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_no_serious_violation(visit, name, width):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    seen = visit(name, viewport={"width": width, "height": 900}, bypass_csp=True)
+    for scheme in ("light", "dark"):
+        seen.page.emulate_media(color_scheme=scheme)
+        for fold in (False, True):
+            if fold:
+                seen.draw()
+            found = axe.run(seen.page).response["violations"]
+            serious = [(v["id"], v["nodes"][0]["html"][:160]) for v in found if v["impact"] in {"serious", "critical"}]
+            assert serious == [], (scheme, fold)
