@@ -22,6 +22,7 @@ from .runs import RECORD
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 EXPERIMENT, FINGERPRINT = "privbench", "privbench.record"
 REPORT = "report.html"
@@ -179,6 +180,7 @@ def _experiment(client: "MlflowClient") -> str:
     """
     from mlflow.exceptions import MlflowException
 
+    found: Experiment | None
     if known := os.environ.get("MLFLOW_EXPERIMENT_ID"):
         found = client.get_experiment(known)
     else:
