@@ -152,7 +152,8 @@ def _refused(_: Request, error: Exception) -> Response:
 
 
 def _bad_input(_: Request, error: Exception) -> Response:
-    return HTMLResponse(message_page("This cannot be shown", *str(error).splitlines()), 422)
+    lines = (line[:1].upper() + line[1:] for line in str(error).splitlines())
+    return HTMLResponse(message_page("This cannot be shown", *lines), 422)
 
 
 def _broken(_: Request, error: Exception) -> Response:

@@ -11,9 +11,10 @@ from .listing import OUTCOMES, Listing, Row
 from .trend import Trend, said
 
 BAR = (
-    '<nav aria-label="Viewer" style="padding:.6rem clamp(1rem,3vw,2.5rem);border-bottom:1px solid var(--line)">'
-    '<a href="/">All runs</a></nav>'
+    '<nav aria-label="Viewer" style="position:static;display:flex;gap:1.2rem;padding:.8rem clamp(1rem,2vw,2.5rem);'
+    'border-bottom:1px solid var(--line)"><a href="/">All runs</a> <a href="/trend">Trend</a></nav>'
 )
+"""Its style stands in it, for a report has a style sheet of its own, and may have one for ``nav``."""
 
 SORTED_BY = (
     ("date", "Date, oldest first", "Date, latest first"),

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlencode
 
 from ..measures import group_of, measure_of
 from ..wording import NONE, number, title_of
@@ -26,24 +25,21 @@ class Asked:
     Attributes:
         estimate: its key; empty for a preferred one.
         cohort: empty for the one with most runs.
+        generator: empty for all.
         lines: one a generator, or one for each of its settings.
     """
 
     estimate: str = ""
     cohort: str = ""
+    generator: str = ""
     lines: Literal["generator", "options"] = "generator"
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> "Asked":
         """What an address asks; what it cannot mean counts as not said."""
         lines: Literal["generator", "options"] = "options" if parameters.get("lines") == "options" else "generator"
-        return cls(parameters.get("estimate", ""), parameters.get("cohort", ""), lines)
-
-    @property
-    def address(self) -> str:
-        """The page's address."""
-        said = {"estimate": self.estimate, "cohort": self.cohort, "lines": self.lines}
-        return "/trend?" + urlencode({name: value for name, value in said.items() if value})
+        estimate, cohort, generator = (parameters.get(name, "") for name in ("estimate", "cohort", "generator"))
+        return cls(estimate, cohort, generator, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +80,15 @@ class Trend:
         asked: with what was chosen for the reader where nothing was said.
         estimates: plugins, each with the keys and titles of its estimates.
         cohorts: names to choose from.
+        generators: names to choose from.
         points: in order of time.
-        missing: runs on this cohort that have no such number.
+        missing: runs that have no such number.
     """
 
     asked: Asked
     estimates: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     cohorts: tuple[str, ...]
+    generators: tuple[str, ...]
     points: tuple[Point, ...]
     missing: int
 
@@ -113,7 +111,8 @@ def trend(rows: Sequence[Row], asked: Asked) -> Trend:
         if row.summary:
             counts[row.summary.cohort.name] = counts.get(row.summary.cohort.name, 0) + 1
     cohort = asked.cohort or max(counts, key=lambda name: counts[name], default="")
-    own = [row for row in rows if row.summary and row.summary.cohort.name == cohort]
+    on_cohort = [row for row in rows if row.summary and row.summary.cohort.name == cohort]
+    own = [row for row in on_cohort if asked.generator in {"", row.summary.generator.name if row.summary else ""}]
     keys = dict.fromkeys(key for keys in {r.run.digest.keys: None for r in own if r.run.digest} for key in keys)
     estimate = asked.estimate or next((key for key in PREFERRED if key in keys), next(iter(keys), ""))
     points = sorted(
@@ -127,6 +126,7 @@ def trend(rows: Sequence[Row], asked: Asked) -> Trend:
         asked=replace(asked, estimate=estimate, cohort=cohort),
         estimates=tuple((plugin, tuple(titled)) for plugin, titled in plugins.items()),
         cohorts=tuple(sorted(counts)),
+        generators=tuple(sorted({row.summary.generator.name for row in on_cohort if row.summary})),
         points=tuple(points),
         missing=len(own) - len(points),
     )

@@ -168,6 +168,9 @@ def test_the_trend_shows_another_estimate_as_picture_and_table(visit, five):
     assert seen.page.locator(".plot .mark").count() == 5
     seen.page.locator("select[name=lines]").select_option("options")
     seen.page.wait_for_url("**lines=options**")
+    seen.page.locator("select[name=generator]").select_option("ldm")
+    seen.page.wait_for_url("**generator=ldm**")
+    assert seen.names == ["nested/three"]
     assert seen.complaints == []
     assert seen.foreign == []
 

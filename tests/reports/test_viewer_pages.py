@@ -423,7 +423,7 @@ def test_runs_that_cannot_be_compared_say_why(root, client):
 def test_too_few_or_too_many_ticks_say_so(five, n, status):
     page = five.get("/compare", params=[("run", f"{i:016x}") for i in range(n)])
     assert page.status_code == status
-    assert "at least two" in page.text or f"at most {MOST}" in page.text
+    assert "Tick at least two" in page.text or f"at most {MOST}" in page.text
 
 
 def test_one_run_ticked_twice_is_one_run(five):
