@@ -100,13 +100,16 @@
     return line;
   }
 
+  function span(axis, shown) {
+    const all = shown.flatMap((s) => axis.places[s.i]);
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const margin = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
+    return [low - margin, high + margin];
+  }
+
   // Names beside their points; where two would lie on one another, one moves up.
-  function named(shown, x, y, size, colors) {
-    const span = (axis) => {
-      const all = shown.flatMap((s) => axis.places[s.i]);
-      return [Math.min(...all), Math.max(...all)];
-    };
-    const [xs, ys] = [span(x), span(y)];
+  function named(shown, every, x, y, size, colors) {
+    const [xs, ys] = [span(x, every), span(y, every)];
     const unit = (value, [low, high], length) => ((value - low) / (high - low || 1)) * length;
     const taken = [];
     return [...shown].sort((a, b) => y.places[a.i][0] - y.places[b.i][0]).map((s) => {
@@ -156,9 +159,9 @@
     const labelled = every.length <= 12 ? every : front;
     const layout = plain({
       height, margin: { l: 64, r: 16, t: 10, b: 56 },
-      xaxis: { ...axisOf(`utility (${x.upward ? "higher" : "lower"} is better)`, x, colors), autorange: x.upward ? true : "reversed" },
-      yaxis: axisOf("leak (lower is better)", y, colors),
-      annotations: named(labelled, x, y, [width - 80, height - 66], colors),
+      xaxis: { ...axisOf(`utility (${x.upward ? "higher" : "lower"} is better)`, x, colors), range: x.upward ? span(x, every) : span(x, every).reverse() },
+      yaxis: { ...axisOf("leak (lower is better)", y, colors), range: span(y, every) },
+      annotations: named(labelled, every, x, y, [width - 80, height - 66], colors),
     }, colors, printing);
     canvas.hidden = false;
     document.querySelector("#plane-figure .still").hidden = true;
