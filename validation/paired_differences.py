@@ -201,7 +201,7 @@ def _place(item: tuple[tuple[str, ...], object]) -> tuple[bool, str, tuple[str, 
 
 def main() -> None:
     """Simulate, and write the tables."""
-    options = arguments(__doc__, 1000)
+    options = arguments(__doc__, 560)
     depends = (auc, blocks, differences, resampling, student)
     rows = audits(
         "paired_differences", audit, range(options.audits), options.jobs, resume=options.resume, depends=depends
