@@ -36,7 +36,7 @@ def auc_interval(member: FloatArray, other: FloatArray, patients: tuple[Names, N
     if min(m, n) == 1 or not 0 < auc < 1:
         return _score_interval(auc, m, n, confidence)
     variances = [sum(v * v for v in side.values()) * len(side) / (len(side) - 1) for side in (ours, theirs)]
-    both = ours.keys() & theirs.keys()
+    both = sorted(ours.keys() & theirs.keys())  # a set's order changes with the process, and with it the last digit
     shared = -2 * sum(ours[p] * theirs[p] for p in both) * len(both) / max(len(both) - 1, 1)
     spread = sum(variances) + shared
     if spread <= 1e-24:

@@ -74,7 +74,8 @@ def strongest(
     name = max(chosen, key=lambda attack: abs(chosen[attack] - 0.5))
     inverted = chosen[name] < 0.5
     ours, theirs = sides(-scores[name] if inverted else scores[name], ~choosing)
-    owners = (np.arange(len(ours)).astype(str), np.arange(len(theirs)).astype(str))
+    names = np.arange(len(ours) + len(theirs)).astype(str)  # nobody is on both sides
+    owners = (names[: len(ours)], names[len(ours) :])
     interval = auc_interval(ours, theirs, owners, confidence)
     p_value = float(mannwhitneyu(ours, theirs, alternative="greater").pvalue)
     return Strongest(name, inverted, roc_auc(ours, theirs), interval, p_value, ~choosing)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from privbench.audit.statistics.auc import auc_interval
 from privbench.audit.statistics.stats import roc_auc
 from privbench.audit.statistics.strongest import strongest
 
@@ -30,6 +31,15 @@ def test_its_interval_accuses_as_seldom_as_it_says():
     accused = sum(f.interval.low > 0.5 or f.interval.high < 0.5 for f in found)
     assert 5 <= accused <= 35  # binomial(400, 0.05), 99.9%
     assert 5 <= sum(f.p_value <= 0.05 for f in found) <= 35
+
+
+def test_its_interval_is_that_of_an_auc_of_people_of_whom_nobody_is_on_both_sides():
+    for scores, rng in audits(5):
+        found = strongest(scores, MEMBER, CENTERS, rng, 0.95)
+        score = -scores[found.name] if found.inverted else scores[found.name]
+        ours, theirs = score[found.measured & MEMBER], score[found.measured & ~MEMBER]
+        people = (np.char.add("m", np.arange(20).astype(str)), np.char.add("o", np.arange(20).astype(str)))
+        assert found.interval == auc_interval(ours, theirs, people, 0.95)
 
 
 @pytest.mark.parametrize("leak", [2.0, -2.0])
