@@ -17,11 +17,12 @@ from .stated import stated_of
 from .strongest import LEAD, strongest_of
 from .threats import tested_threats, untested_threats
 from .utility import sentences_of
+from .worst import worst_of
 
 
 @report(suffix="md")
 def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
-    """A Markdown summary for a merge request: verdict, rules, the main numbers, utility, what was not tested."""
+    """A Markdown summary for a merge request: verdict, rules, main numbers, worst-off patients, utility, gaps."""
     spec = record.spec
     lines = [f"# Privacy audit: {_text(spec.generator.name)} on {_text(spec.cohort.name)}", ""]
     reach = "" if record.verdict.outcome == "fail" else reach_of_all(record)
@@ -52,6 +53,7 @@ def md(record: AuditRecord, gallery: ImageSet | None) -> str:  # noqa: ARG001
         "",
         *_table(heads, [row for c in criteria_of(record) for part in c.parts or (c,) for row in _rows(part)]),
     ]
+    lines += ["## Who is worst off", "", *_worst(record), ""]
     lines += ["## Smallest leak that would have been found", "", *_power(record), ""]
     lines += [*_strongest(record), *_stated(record), *_guarded(record)]
     utility = [_utility(f) for f in record.findings if f.kind == "metric"]
@@ -105,6 +107,14 @@ def _fairness(checks: tuple[Check, ...]) -> list[str]:
         for c in checks
         if c.outcome != "pass"
     ]
+
+
+def _worst(record: AuditRecord) -> list[str]:
+    """Counts, without the tables of the page."""
+    worst = worst_of(record)
+    groups = [f"{group.how}: {group.members} training patients" for group in worst.groups if group.leak]
+    said = [*worst.sentences, *worst.missing, *(f"More than the control: {group}." for group in groups)]
+    return [f"- {_text(line)}" for line in said]
 
 
 def _power(record: AuditRecord) -> list[str]:

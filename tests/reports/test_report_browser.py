@@ -154,7 +154,7 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", ["plain", "unfair", "declared"])
+@pytest.mark.parametrize("name", ["plain", "unfair", "declared", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_the_contrast_that_wcag_aa_asks_for(visit, name, scheme):
     seen = visit(name, viewport={"width": 1280, "height": 900}, color_scheme=scheme)
@@ -286,16 +286,22 @@ def test_a_term_shows_its_meaning_on_hover_and_focus_until_escape(visit):
     assert page.locator(anchor).is_visible(), "the glossary unfolds for a link into it"
 
 
+def serious(page: Any, **options: Any) -> list[tuple[str, str]]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    return [(v["id"], v["nodes"][0]["html"][:160]) for v in found if v["impact"] in {"serious", "critical"}]
+
+
 @pytest.mark.parametrize("name", ["plain", "unfair", "declared", "centres", "hostile"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_no_serious_violation(visit, name, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+def test_axe_finds_no_serious_violation_on_a_page_with_every_fold_open(visit, name, width):
     seen = visit(name, viewport={"width": width, "height": 900}, bypass_csp=True)
-    for scheme in ("light", "dark"):
-        seen.page.emulate_media(color_scheme=scheme)
-        for fold in (False, True):
-            if fold:
-                seen.draw()
-            found = axe.run(seen.page).response["violations"]
-            serious = [(v["id"], v["nodes"][0]["html"][:160]) for v in found if v["impact"] in {"serious", "critical"}]
-            assert serious == [], (scheme, fold)
+    seen.unfold()
+    # Contrast of thousands of cells takes axe a minute: of an unfolded page the test above measures it.
+    assert serious(seen.page, rules={"color-contrast": {"enabled": False}}) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation_in_the_colours_of_a_page_as_it_opens(visit, scheme):
+    seen = visit("hostile", viewport={"width": 1280, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    assert serious(seen.page) == []

@@ -1,0 +1,76 @@
+"""The verdict in one sentence, with what was tested and what was not; and the numbers that each rule was decided by."""
+
+import re
+
+import pytest
+
+from privbench.audit.record import Rule, Verdict
+from privbench.reports.html import html
+from privbench.reports.ruled import rules_of
+from privbench.reports.sentence import verdict_sentence
+
+from .made_records import RECORDS, build, passing, unfair
+
+JARGON = re.compile(r"\b(AUC|ROC|TPR|FPR|null|estimate|plugin|membership inference|p-value)\b")
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_it_is_one_sentence_without_jargon(name):
+    said = verdict_sentence(RECORDS[name]())
+    assert said.endswith(".")
+    assert said.count(". ") == 0
+    assert not JARGON.search(said)
+    assert "tested" in said or "no attack gave a valid result" in said
+
+
+def test_a_pass_names_what_was_tested_by_whom_and_what_was_not():
+    said = verdict_sentence(passing())
+    assert said.startswith("No leakage above the limits was found by the tests that were run: all ")
+    assert "singling out, linkability and inference were tested with" in said
+    assert "an attacker who can also query the model" in said
+    assert "not tested were attackers who hold the model itself and" in said
+
+
+def test_a_fail_names_the_criterion_and_that_a_test_broke():
+    said = verdict_sentence(build())
+    assert said.startswith("This audit found leakage above its limits (singling out): 1 of 11 rules failed; ")
+    assert said.endswith("and 1 test broke.")
+
+
+def test_an_unfair_comparison_is_named_as_the_reason_that_nothing_was_tested():
+    said = verdict_sentence(unfair())
+    assert "which is not a pass" in said
+    assert "no attack gave a valid result" in said
+    assert "singling out (the comparison was not fair)" in said
+
+
+def test_a_criterion_that_nobody_asked_about_is_named():
+    record = passing()
+    without = record.model_copy(
+        update={"findings": tuple(f for f in record.findings if f.family != "reidentification")}
+    )
+    assert "linkability (no attack was asked for)" in verdict_sentence(without)
+
+
+def test_rules_show_value_interval_limit_and_smallest_leak_where_the_record_has_them():
+    rule = Rule(
+        name="memorization.nearest.copied_share",
+        outcome="fail",
+        reason="too much",
+        value=0.203,
+        low=0.171,
+        high=0.239,
+        threshold=0.02,
+        detectable=0.018,
+    )
+    passed = Rule(name="membership.loss.auc", outcome="pass", reason="within")
+    record = build(verdict=Verdict(outcome="fail", rules=(passed, rule)))
+    rules = rules_of(record)
+    assert rules.summary == "2 rules: 1 failed, 1 passed"
+    first, second = rules.lines
+    assert (first.value, first.interval, first.threshold, first.detectable) == ("20.3%", "17.1% to 23.9%", "2%", "1.8%")
+    assert second.value == ""
+    page = html(record, None)
+    assert "Would have been found from" in page[page.index('id="rules"') :]
+    older = html(build(), None)
+    assert "Would have been found from" not in older[older.index('id="rules"') :]
