@@ -189,7 +189,15 @@ def test_without_javascript_the_plane_is_there_and_every_table(visit):
     assert not page.locator("#forest-figure").is_visible()
     assert page.locator("#all-findings tr.numbers").first.is_visible()
     assert "0.955" in page.locator("#all-findings").inner_text()
-    assert page.locator(".pairs tbody tr").count() >= 15
+    assert page.locator(".pairwise tbody tr").count() >= 15
+
+
+def test_on_paper_every_table_fits_a_page_of_a4_as_a_table(visit):
+    page = visit(viewport={"width": 688, "height": 900})
+    page.emulate_media(media="print")
+    tables = "[...document.querySelectorAll('table')].filter((t) => t.offsetParent)"
+    assert page.evaluate(f"{tables}.filter((t) => t.offsetWidth > 688).map((t) => t.caption.textContent)") == []
+    assert page.evaluate(f"{tables}.every((t) => getComputedStyle(t).display === 'table')")
 
 
 def test_printing_gives_a_pdf_with_the_verdicts_the_plane_and_the_numbers(visit):
