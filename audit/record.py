@@ -75,7 +75,7 @@ class Estimate(Model):
     blocks: tuple[float, ...] = Field(
         default=(),
         description="the value without each block of patients in turn: how far two audits of the same patients vary "
-        "together; empty where images or too few patients are the unit",
+        "together; empty where it rests on other than patients, or on too few",
     )
 
 
