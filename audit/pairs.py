@@ -79,9 +79,12 @@ def _members(root: Path, record: AuditRecord, run: Path) -> ImageSet:
     asked = {mark.part: mark.sha256 for mark in record.data}
     if ALL_MEMBERS in asked:  # a generator trained on some of them
         asked["members"] = asked.pop(ALL_MEMBERS)
+    # Up to version 4 a record named the members that were trained on, not all of whom these may be a part.
+    before = {"members": ""} if record.schema_version < 5 else {}
     for done in sorted((root / "cohort").glob(f"*/{DONE}")):
         split, marks = load_split(done.parent)
-        if {mark.part: mark.sha256 for mark in marks} == asked:
+        found = {mark.part: mark.sha256 for mark in marks}
+        if found == asked or (before and found | before == asked | before):
             return split.members
     raise BadInputError(f"store '{root}' does not hold the cohort of '{run}', or no longer\n{_AGAIN}")
 
