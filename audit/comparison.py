@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .comparing.differences import MANY, differences_of, overall
+from .comparing.differences import MANY, differences_of, main_figures, overall
 from .comparing.entrants import Audited, audited_in, common_seeds, described
 from .comparing.leads import PRIVACY, leads_of, privacy_of, utility_of
 from .comparing.model import (
@@ -37,6 +37,7 @@ __all__ = [
     "SeedData",
     "compare",
     "leads_of",
+    "main_figures",
     "overall",
     "privacy_of",
     "utility_of",

@@ -21,26 +21,23 @@ def differences_of(rows: Sequence[Row], entrants: int, confidence: float) -> tup
     """Every row, with the differences of all pairs; of many entrants those of the main figures."""
     if entrants <= MANY:
         return tuple(_with_differences(row, confidence) for row in rows)
-    main = {id(row) for row in _main(rows)}
+    main = {id(compared) for compared in main_figures([row.compared for row in rows])}
     few = f"with more than {MANY} entrants only main figures are subtracted"
     return tuple(
         _with_differences(row, confidence)
-        if id(row) in main or row.compared.withheld
+        if id(row.compared) in main or row.compared.withheld
         else row.compared.model_copy(update={"withheld": few})
         for row in rows
     )
 
 
-def _main(rows: Sequence[Row]) -> list[Row]:
-    """Of each attack its first overall figure, by which it is judged, and of each metric every overall one."""
-    known: set[tuple[str, str]] = set()
-    found = []
-    for row in rows:
-        plugin = (row.compared.family, row.compared.plugin)
-        if overall(row.compared) and (row.compared.kind == "metric" or plugin not in known):
-            known.add(plugin)
-            found.append(row)
-    return found
+def main_figures(estimates: Sequence[Compared]) -> list[Compared]:
+    """Of each attack and metric its first overall figure, by which it is judged."""
+    found: dict[tuple[str, str], Compared] = {}
+    for compared in estimates:
+        if overall(compared):
+            found.setdefault((compared.family, compared.plugin), compared)
+    return list(found.values())
 
 
 def _with_differences(row: Row, confidence: float) -> Compared:

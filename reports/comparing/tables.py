@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from ...audit.comparison import STRONGEST, Compared, ComparedPlugin, Comparison, PairDifference, leads_of, overall
+from ...audit.comparison import (
+    STRONGEST,
+    Compared,
+    ComparedPlugin,
+    Comparison,
+    PairDifference,
+    leads_of,
+    main_figures,
+    overall,
+)
 
 ORDER = ("membership", "memorization", "reidentification", "attribute", "canary", "guard", "utility", "validity")
 PAIRS_EACH, PAIRS_OTHER = 20, 80
@@ -35,11 +44,10 @@ class Pair:
 
 
 def sections_of(comparison: Comparison) -> tuple[Section, ...]:
-    """Every plugin with its estimates, by family; with many entrants overall figures only."""
+    """Every plugin with its estimates, by family; with many entrants main figures only."""
     by_plugin: dict[tuple[str, str], list[Compared]] = {}
-    for compared in comparison.estimates:
-        if comparison.every_pair or overall(compared):
-            by_plugin.setdefault((compared.family, compared.plugin), []).append(compared)
+    for compared in comparison.estimates if comparison.every_pair else main_figures(comparison.estimates):
+        by_plugin.setdefault((compared.family, compared.plugin), []).append(compared)
     found = [Section(p.family, p.plugin, p, tuple(by_plugin.get((p.family, p.plugin), ()))) for p in comparison.plugins]
     best = [Section(family, name, None, tuple(own)) for (family, name), own in by_plugin.items() if name == STRONGEST]
     return tuple(sorted((*best, *found), key=lambda section: _place(section.family)))
