@@ -7,7 +7,7 @@ from .baseline import Baseline, Decision, load_baseline, record_of
 from .comparable import differing, differing_attack
 from .errors import BadInputError
 from .gated import Gated, judged
-from .policy import Policy
+from .policy import Policy, load_policy
 from .record import AuditRecord, Estimate
 from .runs import load_record
 from .statistics.differences import Difference, difference, leak
@@ -67,7 +67,7 @@ def accept(
         BadInputError: if a rule or a plugin failed and nobody forces it, or a file cannot be read.
     """
     by, when, why = decided
-    gated = judged(run, policy)
+    gated = judged(run, policy, limits_only=True)
     against = "; ".join(_objections(gated))
     if against and not force:
         raise BadInputError(
@@ -89,7 +89,7 @@ def accept(
         before.after(decision, record) if isinstance(before, Baseline) else Baseline(decision=decision, record=record)
     )
     unlike = differing(record, record_of(before), ("this run", "former baseline")) if before else ""
-    changes = () if before is None or unlike else _changes(record, record_of(before), gated.policy)
+    changes = () if before is None or unlike else _changes(record, record_of(before), load_policy(policy))
     return Accepted(baseline, gated, before, unlike, changes)
 
 

@@ -80,13 +80,14 @@ class Gated(Model):
         return "BROKEN" if self.exit_code == BROKEN else self.verdict.outcome.upper()
 
 
-def judged(run: Path, policy: Path | None = None, baseline: Path | None = None) -> Gated:
+def judged(run: Path, policy: Path | None = None, baseline: Path | None = None, *, limits_only: bool = False) -> Gated:
     """Judge a finished run.
 
     Args:
         run: its folder, or its record.
         policy: a file; None: the default policy.
         baseline: of the last release, see ``baseline``.
+        limits_only: ask no rule about regressions, for an audit that shall be the baseline itself.
 
     Raises:
         BadInputError: if a file cannot be read, the policy speaks of what nobody knows, or the baseline is of another
@@ -95,6 +96,8 @@ def judged(run: Path, policy: Path | None = None, baseline: Path | None = None) 
     record = load_record(run)
     rules = load_policy(policy)
     check_names(rules, record, str(policy or "default"))
+    if limits_only:
+        rules = rules.model_copy(update={"rule": tuple(r for r in rules.rule if r.max_regression is None)})
     before = load_baseline(baseline) if baseline else None
     verdict = gate(record, rules, None if before is None else record_of(before))
     return Gated(

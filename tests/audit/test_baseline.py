@@ -73,6 +73,13 @@ def test_another_cohort_becomes_the_baseline_without_differences(tmp_path, kept)
     assert "'holdout' has SHA-256" in accepted.unlike
 
 
+def test_what_shall_be_the_baseline_is_asked_for_no_regression(tmp_path, run):
+    policy = tmp_path / "policy.toml"
+    rule = '[[rule]]\nestimate = "membership.*.auc"\n'
+    policy.write_text(f"version = 1\n{rule}max = 0.6\n{rule}max_regression = 0.1\n")
+    assert accept(run, tmp_path / "baseline.json", WHO, policy).baseline.decision.verdict == "pass"
+
+
 @pytest.mark.parametrize("force", [True, False])
 def test_what_failed_is_refused_unless_forced_and_then_says_so(tmp_path, force):
     out = tmp_path / "baseline.json"
