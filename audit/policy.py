@@ -186,6 +186,8 @@ def _said(error: ValidationError, content: dict[str, object]) -> str:
         named = rules[number].get("estimate", "") if isinstance(rules[number], dict) else ""
         model, place, where = PolicyRule, f"rule {number + 1}" + (f" ({named})" if named else ""), where[2:]
     key = ".".join(where)
+    if place and not key:
+        return f"{place} is {first['input']!r}, not a table"
     start = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
         keys = list(model.model_fields)
@@ -194,13 +196,16 @@ def _said(error: ValidationError, content: dict[str, object]) -> str:
         return f"{start}'{key}' is missing"
     if first["type"] == "value_error":
         return f"{start}{first['ctx']['error']}"
-    if key == "estimate":
-        return (
-            f"{start}estimate={first['input']!r} is not of the form FAMILY.PLUGIN.ESTIMATE or FAMILY.ESTIMATE, "
-            "with [GROUP] or without\nfor example: membership.*.auc"
-        )
-    if place and not key:
-        return f"{place} is {first['input']!r}, not a table"
+    return start + _wrong(key, first["input"], first["msg"])
+
+
+def _wrong(key: str, given: object, message: str) -> str:
+    """What is wrong with a value."""
     if key == "rule":
         return "it has no [[rule]]\nwrite one with: privbench policy init"
-    return f"{start}{key}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    if key == "estimate":
+        return (
+            f"estimate={given!r} is not of the form FAMILY.PLUGIN.ESTIMATE or FAMILY.ESTIMATE, "
+            "with [GROUP] or without\nfor example: membership.*.auc"
+        )
+    return f"{key}={given!r}: {message[0].lower()}{message[1:]}"
