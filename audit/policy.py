@@ -186,7 +186,7 @@ def _said(error: ValidationError, content: dict[str, object]) -> str:
         named = rules[number].get("estimate", "") if isinstance(rules[number], dict) else ""
         model, place, where = PolicyRule, f"rule {number + 1}" + (f" ({named})" if named else ""), where[2:]
     key = ".".join(where)
-    if place and not key:
+    if first["type"] == "model_type":
         return f"{place} is {first['input']!r}, not a table"
     start = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
