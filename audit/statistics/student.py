@@ -17,7 +17,7 @@ def two_sided(t: float, freedom: float) -> float:
     """
     if freedom >= NORMAL:
         return 2 * NormalDist().cdf(-abs(t))
-    n = int(freedom)
+    n = max(int(freedom), 1)  # a sum of few terms may come out a hair below 1
     angle = math.atan2(abs(t), math.sqrt(n))
     sine, cosine = math.sin(angle), math.cos(angle)
     term, total = (cosine if n % 2 else 1.0), 0.0
@@ -38,7 +38,7 @@ def quantile(confidence: float, freedom: float) -> float:
     """
     if freedom >= NORMAL:
         return NormalDist().inv_cdf((1 + confidence) / 2)
-    return _quantile(confidence, int(freedom))
+    return _quantile(confidence, max(int(freedom), 1))
 
 
 @lru_cache(maxsize=4096)

@@ -122,9 +122,9 @@ def _axes(comparison: Comparison, some: list[Compared], side: str, *, leak: bool
             leading.index(id(e)) if id(e) in leading else len(leading),
         ),
     )
-    # The strongest attack before copies: most readers ask first whether an attacker can tell who was trained on.
+    # What tells most entrants apart; else the strongest attack, for most ask first whether members can be told.
     if leak:
-        ordered.sort(key=lambda e: (e.plugin, e.family) != (STRONGEST, "membership"))
+        ordered.sort(key=lambda e: (-len(e.shown), (e.plugin, e.family) != (STRONGEST, "membership")))
     return tuple(_axis(compared, f"{side}{i}", leak=leak) for i, compared in enumerate(ordered))
 
 

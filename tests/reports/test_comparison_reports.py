@@ -63,8 +63,10 @@ def test_what_was_not_tested_is_said(alike):
 
 def test_an_entrant_without_a_number_is_named_and_never_placed_at_zero():
     broken = audit("c")
-    gap = found("nearest", "memorization", status="error", reason="disk full")
-    findings = tuple(gap if f.plugin == "nearest" else f for f in broken.findings)
+    findings = tuple(
+        found(f.plugin, f.family, status="error", reason="disk full") if f.kind == "attack" else f
+        for f in broken.findings
+    )
     broken = broken.model_copy(update={"findings": findings, "strongest": ()})
     comparison = compare([("a", audit("a", leak=0.4)), ("b", audit("b")), ("c", broken)])
     assert any("c (error: disk full)" in line for line in missing_of(comparison))
@@ -204,3 +206,8 @@ def test_a_page_can_be_written_where_nothing_can_be_drawn():
     page = comparison_html(compare([(str(i), r) for i, r in enumerate(nothing)]))
     assert "needs WEIGHTS" in page
     assert "plotly" not in page.lower().replace("typeof plotly", "").replace("plotly.", "").replace("// plotly", "")
+
+
+def test_the_plane_opens_on_the_leak_that_tells_most_entrants_apart(comparison):
+    first, *others = leak_axes(comparison)
+    assert len(first.compared.shown) == max(len(axis.compared.shown) for axis in (first, *others)) > 0
