@@ -79,9 +79,7 @@ def test_a_record_of_an_unknown_version_is_refused(content, tmp_path, version):
 def test_a_record_of_a_newer_privbench_is_refused_with_both_versions(content, tmp_path):
     file = tmp_path / "record.json"
     file.write_text(json.dumps(content | {"schema_version": SCHEMA_VERSION + 7, "unheard": "of"}))
-    with pytest.raises(
-        BadInputError, match=rf"version {SCHEMA_VERSION + 7}, .* up to {SCHEMA_VERSION}"
-    ):
+    with pytest.raises(BadInputError, match=rf"version {SCHEMA_VERSION + 7}, .* up to {SCHEMA_VERSION}"):
         load_record(file)
 
 
