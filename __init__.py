@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .audit.comparison import Comparison, compare
     from .audit.context import Auxiliary, Context
     from .audit.errors import AccessError, BadInputError, InvalidError, SkippedError
     from .audit.persist import fingerprint
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from .audit.runner import run
+    from .audit.runs import load_record
     from .audit.target import Access, Denoiser, Queries, Target
     from .audit.types import (
         GalleryScores,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "audit.comparison": ("Comparison", "compare"),
     "audit.context": ("Auxiliary", "Context"),
     "audit.errors": ("AccessError", "BadInputError", "InvalidError", "SkippedError"),
     "audit.persist": ("fingerprint",),
@@ -58,6 +61,7 @@ _HOME = {
         "Verdict",
     ),
     "audit.runner": ("run",),
+    "audit.runs": ("load_record",),
     "audit.target": ("Access", "Denoiser", "Queries", "Target"),
     "audit.types": (
         "GalleryScores",
@@ -80,6 +84,7 @@ __all__ = [
     "AuditSpec",
     "Auxiliary",
     "BadInputError",
+    "Comparison",
     "Context",
     "Crossing",
     "Declaration",
@@ -106,9 +111,11 @@ __all__ = [
     "Verdict",
     "attack",
     "cohort",
+    "compare",
     "fingerprint",
     "generator",
     "guard",
+    "load_record",
     "metric",
     "report",
     "run",
