@@ -41,6 +41,9 @@ def excess_by_group(
 ) -> list[Estimate]:
     """The share of member patients exposed beyond holdout patients in each group.
 
+    No count is given of a group that is too small, nor of one by which it could be worked out: the count of all is
+    known, and the centres shown subtracted from it must leave nobody, or patients enough.
+
     Args:
         name: of the estimates.
         exposed: ``(p,)`` which patients are.
@@ -49,24 +52,40 @@ def excess_by_group(
         confidence: e.g. 0.95.
         what: what being exposed is, for ``method``.
     """
+    unsaid = _unsaid(groups, member)
     return [
-        _of_group(name, group, exposed[inside], member[inside], confidence, what) for group, inside in groups.items()
+        _hidden(name, group, int((inside & member).sum()), unsaid[group])
+        if group in unsaid
+        else _of_group(name, group, exposed[inside], member[inside], confidence, what)
+        for group, inside in groups.items()
     ]
+
+
+def _unsaid(groups: Groups, member: NDArray[np.bool_]) -> dict[str, str]:
+    """Groups whose counts are not given, each with why."""
+
+    def sizes(patients: NDArray[np.bool_]) -> tuple[int, int]:
+        return int((patients & member).sum()), int((patients & ~member).sum())
+
+    unsaid: dict[str, str] = {}
+    for field in {group.partition(" ")[0] for group in groups}:
+        shown = {group: inside for group, inside in groups.items() if group.partition(" ")[0] == field}
+        for group in [group for group, inside in shown.items() if min(sizes(inside)) < FEWEST]:
+            unsaid[group] = f"too few to show: fewer than {FEWEST} member or holdout patients"
+            del shown[group]
+        while shown and any(0 < n < FEWEST for n in sizes(~np.logical_or.reduce(list(shown.values())))):
+            group = min(shown, key=lambda group: sizes(shown[group]))
+            unsaid[group] = "not shown: with it the count of a smaller group could be worked out"
+            del shown[group]
+    return unsaid
+
+
+def _hidden(name: str, group: str, members: int, why: str) -> Estimate:
+    return Estimate(name=name, value=None, n=members, unit="patient", worse="higher", group=group, note=why)
 
 
 def _of_group(
     name: str, group: str, exposed: NDArray[np.bool_], member: NDArray[np.bool_], confidence: float, what: str
 ) -> Estimate:
-    sizes = int(member.sum()), int((~member).sum())
-    if min(sizes) < FEWEST:
-        return Estimate(
-            name=name,
-            value=None,
-            n=sizes[0],
-            unit="patient",
-            worse="higher",
-            group=group,
-            note=f"too few to show: fewer than {FEWEST} member or holdout patients",
-        )
     counts = int(exposed[member].sum()), int(exposed[~member].sum())
     return patient_excess(name, *counts, member, confidence, what, group=group)

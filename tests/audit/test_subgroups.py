@@ -41,15 +41,21 @@ def test_one_centre_alone_is_no_subgroup(truth):
     assert subgroups(Truth(alone, truth.member, truth.patient, truth.samples), candidates.patients) == {}
 
 
-def test_counts_of_all_centres_add_up_to_the_count_of_all_and_small_groups_have_none(truth):
-    patients = truth.candidates.patients
-    member, _ = truth.of_patients(patients)
-    exposed = np.arange(PATIENTS) % 3 == 1
-    groups = {name: inside for name, inside in subgroups(truth, patients).items() if name.startswith("center")}
-    found = {e.group: e for e in excess_by_group("exposed_patients", exposed, member, groups, 0.95, "")}
-    c = found.pop("center C")
-    assert c.value is None
-    assert f"fewer than {FEWEST}" in c.note
+def by_centre(truth, *, exposed=None, sizes=None):
+    """The estimates of all centres, for the fixture's or for centres of other sizes, half members."""
+    groups = {n: inside for n, inside in subgroups(truth, truth.candidates.patients).items() if n.startswith("center")}
+    if sizes:
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        groups = {f"center {'ABCDE'[i]}": owner == i for i in range(len(sizes))}
+    n = len(next(iter(groups.values())))
+    member = np.arange(n) % 2 == 0
+    exposed = np.arange(n) % 3 == 1 if exposed is None else exposed
+    return groups, member, {e.group: e for e in excess_by_group("exposed_patients", exposed, member, groups, 0.95, "")}
+
+
+def test_counts_of_all_centres_add_up_to_the_count_of_all(truth):
+    groups, member, found = by_centre(truth, sizes=(20, 12, 16))
+    exposed = np.arange(48) % 3 == 1
     for group, estimate in found.items():
         inside = groups[group]
         rates = [exposed[inside & side].mean() for side in (member, ~member)]
@@ -57,5 +63,28 @@ def test_counts_of_all_centres_add_up_to_the_count_of_all_and_small_groups_have_
         assert estimate.n == (inside & member).sum()
         assert estimate.low < estimate.value < estimate.high
         assert estimate.null == 0
-    counted = sum(int(e.note.split()[0]) for e in found.values())
-    assert counted == (exposed & member & ~groups["center C"]).sum()
+    assert sum(int(e.note.split()[0]) for e in found.values()) == (exposed & member).sum()
+
+
+def test_a_small_group_has_no_count_and_none_that_the_others_leave(truth):
+    _, _, found = by_centre(truth)
+    assert f"fewer than {FEWEST}" in found["center C"].note
+    assert "worked out" in found["center B"].note  # all less A and B would be C
+    assert found["center A"].value is not None
+    assert found["center B"].value is found["center C"].value is None
+
+
+@pytest.mark.parametrize("sizes", [(40, 3), (40, 20, 3), (40, 20, 12, 3), (40, 20, 3, 3, 3), (40, 6, 6, 20), (8, 3)])
+def test_no_group_can_be_worked_out_by_subtraction(truth, sizes):
+    groups, member, found = by_centre(truth, sizes=sizes)
+    shown = [groups[group] for group, e in found.items() if e.value is not None]
+    rest = ~np.logical_or.reduce(shown) if shown else np.ones(len(member), bool)
+    for side in (member, ~member):
+        assert not 0 < (rest & side).sum() < FEWEST
+
+
+def test_a_patient_of_two_classes_cannot_be_worked_out_either():
+    at, member = np.arange(PATIENTS), np.arange(PATIENTS) % 2 == 0
+    groups = {"label 0": (at > 0) & (at < 22), "label 1": at >= 22}  # the first patient belongs to none
+    found = excess_by_group("exposed_patients", at == 0, member, groups, 0.95, "")
+    assert [e.group for e in found if e.value is not None] == ["label 0"]
