@@ -74,6 +74,7 @@ _HISTOGRAM = (
 )
 _CURVE = "How the figure on the upright axis changes with the one on the level axis."
 COPIES, RELEASE = "copies of each patient", "how many images may be published"
+_TITLES = {RELEASE: "patients exposed, by number of images released"}
 _NAMED = {
     "robustness of the verifier": "How many altered copies of real images the verifier would still link to their "
     "originals, by kind and strength of the alteration. A copy altered beyond the right end may go unseen.",
@@ -93,7 +94,7 @@ def figures_of(finding: Finding, key: str) -> tuple[Figure, ...]:
     return tuple(
         Figure(
             key=f"{key}-{i}",
-            title=f"{finding.plugin}: {plot.name}",
+            title=f"{finding.plugin}: {_TITLES.get(plot.name, plot.name)}",
             caption=void + (_HISTOGRAM if plot.kind == "histogram" else _NAMED.get(plot.name, _CURVE)),
             kind=plot.kind,
             x_label=plot.x_label if plot.kind == "histogram" else briefly(plot.x_label),

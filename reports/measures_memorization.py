@@ -78,11 +78,11 @@ MEMORIZATION = {
         reads="both",
     ),
     "release_size": Measure(
-        "Images that may be published",
+        "Largest release that exposes fewer than one patient",
         "number",
         "The largest number of these images, drawn at random, of which it can be said that they expose fewer than one "
         "training patient more than chance would. It does not reach beyond the number that was tested, and not beyond "
-        "the leaks that this audit can see.",
+        "the leaks that this audit can see. It is no leave to publish that many.",
         reads="never",
     ),
 }

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from ..audit.record import AuditRecord, Estimate, Finding, Plot
+from .criteria import counted
 from .fairness import voided
 from .figures import COPIES, RELEASE, Figure, bars_of, figures_of
 from .measures import group_of
@@ -52,7 +53,7 @@ class Worst:
         rows: by how strongly, strongest last.
         groups: the same by centre and class.
         bars: groups as bars with intervals.
-        curves: how many patients have how many copies; how many images may be published.
+        curves: how many patients have how many copies, and are exposed by how many images.
         missing: why there is no number, where there is none.
     """
 
@@ -149,16 +150,17 @@ def _recognised(valid: list[Finding]) -> list[Exposed]:
     rows = []
     for name, (value, finding, e) in best.items():
         rate = float(name.partition("=")[2])
-        interval = ""
+        beyond = number(round((value - rate) * e.n, 1)).removesuffix(".0")
         if e.low is not None and e.high is not None:
-            interval = f" ({math.floor(e.low * e.n)} to {math.ceil(e.high * e.n)})"
+            low, high = math.floor((e.low - rate) * e.n), math.ceil((e.high - rate) * e.n)
+            beyond += f" ({_signed(low)} to {_signed(high)})"
         rows.append(
             Exposed(
                 how=f"recognised while at most {share(rate)} of others are wrongly accused{luck}",
                 attack=finding.plugin,
-                members=f"{round(value * e.n)} of {e.n}{interval}",
+                members=f"{round(value * e.n)} of {e.n}",
                 control=f"{share(rate)} by guessing: {rate * e.n:.3g} of {e.n}",
-                beyond=number(round((value - rate) * e.n, 1)).removesuffix(".0"),
+                beyond=beyond,
                 leak=asked == 1 and e.low is not None and e.low > rate,
             )
         )
@@ -175,7 +177,7 @@ def _of_group(finding: Finding, estimate: Estimate) -> Exposed:
 
 
 def _sentences(valid: list[Finding], rows: list[Exposed]) -> tuple[str, ...]:
-    """How many, how strongly, and how many images may be published."""
+    """How many, how strongly, and how large a part of the release exposes nobody."""
     if not rows:
         return ("How many patients are exposed could not be measured. That is not a pass.",)
     leaks = [row for row in rows if row.leak]
@@ -186,8 +188,8 @@ def _sentences(valid: list[Finding], rows: list[Exposed]) -> tuple[str, ...]:
     ]
     if not leaks:
         said.append(
-            "In no way that was tested are more training patients exposed than chance gives; the intervals below say "
-            "how many there may be all the same."
+            "In no way that was tested are more training patients shown to be exposed than chance gives; the intervals "
+            "below say how many there may be all the same."
         )
     for finding in valid:
         most = finding.estimate("most_copies")
@@ -195,9 +197,10 @@ def _sentences(valid: list[Finding], rows: list[Exposed]) -> tuple[str, ...]:
             said.append(f"The training patient who is worst off: {most.note}.")
         release = finding.estimate("release_size")
         if release:
-            size = "could not be said" if release.value is None else f"{release.value:,.0f}"
+            size = "cannot be said" if release.value is None else counted(int(release.value), "image")
             note = f" ({release.note})" if release.note else ""
             said.append(
-                f"Images that may be published and expose, beyond chance, fewer than one patient: {size}{note}."
+                "Largest part of this release of which it can be said that it exposes fewer than one patient beyond "
+                f"chance: {size}{note}. That is no leave to publish it: the verdict counts."
             )
     return tuple(line if line.endswith(".") else f"{line}." for line in said)

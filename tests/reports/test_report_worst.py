@@ -94,7 +94,8 @@ def test_the_luckiest_of_many_attacks_is_not_called_a_leak():
     one = membership("loss", "DENOISER", (0.5, 0.4, 0.6), 1).model_copy(update={"estimates": (lucky,)})
     (alone,) = worst_of(build(findings=(one,))).rows
     assert alone.leak
-    assert alone.members == "13 of 64 (7 to 21)"
+    assert alone.members == "13 of 64"
+    assert alone.beyond == "6.4 (1 to 15)"  # 0.02 to 0.22 of 64, rounded away from the middle
     two = one.model_copy(update={"plugin": "pia"})
     (row,) = worst_of(build(findings=(one, two))).rows
     assert not row.leak
@@ -103,5 +104,12 @@ def test_the_luckiest_of_many_attacks_is_not_called_a_leak():
 
 def test_without_a_leak_the_page_says_so_with_what_would_have_been_found():
     text = section(html(passing(), None))
-    assert "In no way that was tested are more training patients exposed than chance gives" in text
-    assert "would have been noticed from" in text
+    assert "In no way that was tested are more training patients shown to be exposed than chance gives" in text
+    assert "smallest leak that would have been found" in text
+
+
+def test_no_sentence_of_a_release_size_reads_as_leave_to_publish():
+    for record in (passing(), build(findings=(nearest(),))):
+        text = section(html(record, None))
+        assert "may be published" not in text
+        assert "exposes fewer than one patient beyond chance" not in text or "no leave to publish it" in text
