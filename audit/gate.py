@@ -103,6 +103,9 @@ def _rules(findings: tuple[Finding, ...], policy: Policy, against: Regression | 
     for finding in others:
         rules.extend(_limited(finding, others, policy, against, answered))
     rules.extend(_nothing(r, findings) for r in policy.rule if _unanswered(r, answered, untested, against))
+    if not answered and all(rule.outcome == "pass" for rule in rules):
+        why = "none of its rules judged anything, and that alone is no pass"
+        rules.append(Rule(name="policy", outcome="inconclusive", reason=why))
     return rules
 
 
@@ -168,15 +171,16 @@ def _limited(
             why = "could not be measured: the attack did not report it"
             yield Rule(name=f"{name}.{pattern.name}", outcome="inconclusive", reason=why)
         for estimate in meant:
-            answered.add(rule)
             if estimate.value is None and rule.missing == "ignore":
                 continue
             line = f"{name}.{estimate.name}" + (f"[{estimate.group}]" if estimate.group else "")
             if rule.max_regression is not None and against is not None:
                 worse = against(rule, estimate, finding, f"{line} {REGRESSION}")
                 if worse is not None:
+                    answered.add(rule)
                     yield worse
                 continue
+            answered.add(rule)
             yield hold(rule, estimate, finding, line, stand_in(finding, _seeing(rule, estimate, others)))
 
 

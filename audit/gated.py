@@ -109,7 +109,7 @@ def judged(run: Path, policy: Path | None = None, baseline: Path | None = None, 
         verdict=verdict,
         exit_code=exit_code_of(verdict, record),
         broken=broken(record),
-        notes=_notes(rules, record, baseline=before is not None),
+        notes=_notes(rules, record, verdict, baseline=before is not None),
         run=source(run),
         policy_file=source(policy or DEFAULT, "" if policy else "default policy"),
         policy=rules,
@@ -126,10 +126,14 @@ def source(path: Path, name: str = "") -> Source:
 
 def why_of(line: Rule, policy: Policy) -> str:
     """The policy's reason for a line of the verdict, if it gives one."""
+    return next((rule.why for rule in policy.rule if rule.why and _from(rule, line)), "")
+
+
+def _from(rule: PolicyRule, line: Rule) -> bool:
+    """Whether a line of the verdict may have come from a rule."""
     regression = line.name.endswith(f" {REGRESSION}")
     stem = line.name.removesuffix(f" {REGRESSION}")
-    meant = [r for r in policy.rule if (r.max_regression is not None) == regression and r.means(stem)]
-    return next((r.why for r in meant if r.why), "")
+    return (rule.max_regression is not None) == regression and rule.means(stem)
 
 
 def exit_code_of(verdict: Verdict, record: AuditRecord) -> int:
@@ -146,23 +150,28 @@ def broken(record: AuditRecord) -> tuple[str, ...]:
     return tuple(f"{f.family}.{f.plugin}: {f.reason}" for f in record.findings if f.status == "error")
 
 
-def _notes(policy: Policy, record: AuditRecord, *, baseline: bool) -> tuple[str, ...]:
+def _notes(policy: Policy, record: AuditRecord, verdict: Verdict, *, baseline: bool) -> tuple[str, ...]:
     """What a reader might believe to have been judged, and was not."""
     reported = [
         f"{name.replace('_', ' ')}: reported only, as the policy says"
         for name in ("comparison", "guard", "claim", "exact_copies")
         if getattr(policy, name) == "reported"
     ]
-    ignored = [
-        f"{rule.estimate}: nothing to judge, which the policy ignores"
-        for rule in policy.rule
-        if rule.missing == "ignore" and not _measured(rule, record)
-    ]
+    ignored = [said for rule in policy.rule if rule.missing == "ignore" for said in _ignored(rule, record, verdict)]
     regressions = any(rule.max_regression is not None for rule in policy.rule)
     unused = ["the policy has no rule with max_regression, so the baseline decided nothing"]
     return (*reported, *ignored, *(unused if baseline and not regressions else ()))
 
 
-def _measured(rule: PolicyRule, record: AuditRecord) -> bool:
+def _ignored(rule: PolicyRule, record: AuditRecord, verdict: Verdict) -> list[str]:
+    """What a rule would have judged, had it been measured."""
+    limit = f" {REGRESSION}" if rule.max_regression is not None else ""
+    if not any(_from(rule, line) for line in verdict.rules):
+        return [f"{rule.estimate}{limit}: nothing to judge, which the policy ignores"]
     asked = [f for f in record.findings if f.status == "ok" and rule.pattern.asks(f)]
-    return any(e.value is not None and rule.pattern.fits(e) for f in asked for e in f.estimates)
+    return [
+        f"{f.family}.{f.plugin}.{e.name}" + (f"[{e.group}]" if e.group else "") + f"{limit}: not measured, ignored"
+        for f in asked
+        for e in f.estimates
+        if e.value is None and rule.pattern.fits(e)
+    ]

@@ -158,6 +158,14 @@ def test_what_was_not_judged_is_said(tmp_path, run, command):
     assert "the policy has no rule with max_regression, so the baseline decided nothing" in found
 
 
+def test_a_regression_that_the_policy_ignores_for_want_of_a_baseline_is_said(tmp_path, run, command):
+    rule = '[[rule]]\nestimate = "membership.*.auc"\nmax_regression = 0.1\nmissing = "ignore"\n'
+    (tmp_path / "p.toml").write_text(DEFAULT.read_text() + rule)
+    found = command("gate", run, "--policy", "p.toml", env={"COLUMNS": "200"})
+    assert found.returncode == 0
+    assert "membership.*.auc regression: nothing to judge, which the policy ignores" in found.stdout
+
+
 def test_a_line_carries_the_policys_own_reason(run):
     gated = judged(run)
     lines = {rule.name: why_of(rule, gated.policy) for rule in gated.verdict.rules}

@@ -215,8 +215,18 @@ def test_a_policy_under_which_nothing_is_judged_passes_nobody():
     nothing = policy(
         'estimate = "utility.fid"\nmax = 1\nmissing = "ignore"', head='tested = []\ncomparison = "reported"'
     )
-    assert gate(audit(), nothing).rules == ()
-    assert gate(audit(), nothing).outcome == "inconclusive"
+    verdict = gate(audit(), nothing)
+    assert [(rule.name, rule.outcome) for rule in verdict.rules] == [("policy", "inconclusive")]
+    assert verdict.outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("limit", ["max = 0.6", "max_regression = 0.1"])
+def test_a_fair_comparison_without_a_copy_is_no_pass_where_no_rule_judged_anything(limit):
+    ignoring = policy(f'estimate = "membership.loss.auc"\n{limit}\nmissing = "ignore"')
+    copies = estimate("exact_copies", 0.0)
+    verdict = gate(audit(nearest=finding("nearest", "memorization", copies), loss=None), ignoring)
+    assert [rule.outcome for rule in verdict.rules] == ["pass", "pass", "inconclusive"]
+    assert verdict.outcome == "inconclusive"
 
 
 def test_clean_has_power():

@@ -74,7 +74,8 @@ def test_the_policy_says_what_decides_of_a_regression(by, expected):
 def test_without_a_baseline_a_regression_is_left_open_unless_the_rule_ignores_that():
     assert "no baseline" in regression(loss(0.5), None).reason
     assert gate(loss(0.5), policy(), None).outcome == "inconclusive"
-    assert gate(loss(0.5), policy(f'{RULE}missing = "ignore"\n'), None).outcome == "pass"
+    limit = '[[rule]]\nestimate = "membership.loss.auc"\nmax = 0.7\n'
+    assert gate(loss(0.5), policy(f'{RULE}missing = "ignore"\n{limit}'), None).outcome == "pass"
 
 
 @pytest.mark.parametrize(
