@@ -11,6 +11,11 @@ Reading = Literal["differs", "no difference", "centre", "unmeasured", "context"]
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EM DASH}"
 ALPHA = 0.05
+_ACCESS = {
+    "samples": "the released images",
+    "denoiser": "images and queries to the model",
+    "weights": "the model itself",
+}
 _COUNTS = re.compile(r"^(\d+) of (\d+) [^,]*, (\d+)(?: of (\d+))? ")
 
 
@@ -20,6 +25,11 @@ def title_of(name: str) -> str:
     if stem == "tpr@fpr" and rate:
         return f"Recognised at {share(float(rate), 1)} false alarms"
     return measure_of(name).title
+
+
+def access_of(granted: str) -> str:
+    """``DENOISER`` -> ``images and queries to the model``; an unknown grant is shown as it is."""
+    return _ACCESS.get(granted.lower(), granted.lower())
 
 
 def share(value: float, digits: int = 1) -> str:

@@ -51,7 +51,7 @@ def report(
         write_text_whole(out, text)
     except OSError as error:
         raise unwritable("output", out, error) or error from error
-    typer.echo(f"wrote {out}{': real patients, do not share' if show_real else ''}", err=True)
+    typer.echo(f"wrote {out}{': images of training patients, do not share' if show_real else ''}", err=True)
 
 
 def _with_real_images(run: Path, form: str, out: Path | None, store: Path | None) -> tuple[str, Path]:

@@ -13,6 +13,7 @@ import privbench
 from privbench.audit.errors import BadInputError
 from privbench.audit.pairs import MOST, real_pairs
 from privbench.audit.runs import load_record
+from privbench.reports.html import html
 
 TOY = {
     "cohort": "example-blobs",
@@ -69,11 +70,18 @@ def test_without_the_flag_no_page_holds_a_real_image_and_with_it_the_page_says_s
     plain = command("report", run, "--format", "html", site=example, env=store)
     assert plain.returncode == 0
     assert not real & set(images_on(plain.stdout))
-    assert "onfidential: contains real" not in plain.stdout
+    assert "onfidential: contains" not in plain.stdout
     done = command("report", run, "--show-real", site=example, env=store)
     assert done.returncode == 0, done.stderr
     page = (run / "confidential" / "report-confidential.html").read_text(encoding="utf-8")
-    assert "Confidential: contains real patients" in page
+    assert "Confidential: contains training images" in page
+    assert page.count("no real person") == 2, "the cohort is simulated: one banner says so, and one beside the pairs"
+    assert "real patients&rsquo; images. Do not share" not in page
+    assert 'aria-label="Simulated data"' not in page
+    record = load_record(run)
+    shared = html(record.model_copy(update={"simulated": False}), None, real_pairs(run, store=tmp_path / "store"))
+    assert "contains real patients&rsquo; images. Do not share" in shared
+    assert "simulated" not in shared.partition("</aside>")[0].partition("<body>")[2]
     assert "<title>CONFIDENTIAL" in page
     assert len(real & set(images_on(page))) > MOST // 2
     assert not any(name in page for name in names)
