@@ -1,11 +1,14 @@
 """Why the verdict is what it is, and what to do next: for the reader who has to act on it."""
 
+import re
+
 from ..audit.record import AuditRecord, Finding, Rule
 from .criteria import TITLES as CRITERIA
 from .criteria import counted, known_answer
 from .fairness import checks_of, title_of_check, voided
+from .measures import measure_of
 from .power import brief_of, listed, planted_in
-from .wording import title_of
+from .wording import number, share, title_of
 
 _ATTACKS = {
     "memorization": "nearest",
@@ -13,6 +16,7 @@ _ATTACKS = {
     "membership": "gan-leaks",
     "attribute": "attribute-inference",
 }
+_DECIMAL = re.compile(r"-?\b\d+\.\d+\b")
 _DECIDE = (
     "Compare what was not tested with what the recipients could do, then decide and sign. "
     "The audit informs that decision and does not replace it."
@@ -59,8 +63,8 @@ def reason_of(rule: Rule, record: AuditRecord) -> str:
     family, _, rest = rule.name.partition(".")
     finding = _finding(record, family, rest.partition(".")[0])
     if rule.outcome != "pass" or finding is None or finding.kind != "attack" or family == "canary":
-        return rule.reason
-    return f"{rule.reason.rstrip('.')}. {brief_of(finding)}"
+        return said_of(rule)
+    return f"{said_of(rule).rstrip('.')}. {brief_of(finding)}"
 
 
 def reasons_of(record: AuditRecord) -> tuple[str, ...]:
@@ -70,6 +74,7 @@ def reasons_of(record: AuditRecord) -> tuple[str, ...]:
     passed = [r for r in decisive if r.outcome == "pass" and r.name.startswith("validity.")]
     lines = [f"{CRITERIA['validity']}: {counted(len(passed), 'check')} passed"] if passed else []
     void: list[str] = []
+    alike: dict[tuple[str, str], list[Rule]] = {}
     for rule in (r for r in decisive if r not in passed):
         family, plugin = (*rule.name.split(".")[:2], "")[:2]
         finding = _finding(record, family, plugin)
@@ -78,12 +83,37 @@ def reasons_of(record: AuditRecord) -> tuple[str, ...]:
         elif finding and voided(finding) and rule.outcome == "inconclusive":
             void.append(plugin)
         else:
-            lines.append(f"{name_of(rule)}: {rule.reason}")
+            estimate = rule.name.rpartition(".")[2]
+            limit = said_of(rule).partition(", allowed: ")[2] or rule.name
+            alike.setdefault((f"{family}.{estimate}", limit), []).append(rule)
+    lines += [_said_of_all(rules, limit) for (_, limit), rules in alike.items()]
     if void:
         lines.append(
             f"Not valid, because the comparison is not fair: the results of {listed(list(dict.fromkeys(void)))}"
         )
     return tuple(lines)
+
+
+def said_of(rule: Rule) -> str:
+    """Its reason, with shares as the rest of a report says them: ``0.004 [-0.021, 0.03]`` is 0.4% [-2.1%, 3%]."""
+    if rule.value is None or measure_of(rule.name.rpartition(".")[2]).scale != "share":
+        return rule.reason
+    return _DECIMAL.sub(lambda found: share(float(found[0])), rule.reason)
+
+
+def _said_of_all(rules: list[Rule], limit: str) -> str:
+    """One line for rules about the same estimate of several attacks that came out alike."""
+    first, *rest = rules
+    values = [rule.value for rule in rules if rule.value is not None]
+    if not rest or len(values) < len(rules):
+        return f"{name_of(first)}: {said_of(first)}"
+    plugin, estimate = first.name.split(".")[1], first.name.rpartition(".")[2]
+    title = name_of(first).removesuffix(f" ({plugin})")
+    scale = measure_of(estimate).scale
+    span = " to ".join(dict.fromkeys(number(value, scale) for value in (min(values), max(values))))
+    names = listed([rule.name.split(".")[1] for rule in rules])
+    said = limit.replace("the interval", "each interval")
+    return f"{title} of {len(rules)} attacks: values {span}, allowed: {said} ({names})"
 
 
 def next_steps_of(record: AuditRecord) -> tuple[str, ...]:
@@ -93,9 +123,9 @@ def next_steps_of(record: AuditRecord) -> tuple[str, ...]:
     decisive = [r for r in record.verdict.rules if r.outcome == record.verdict.outcome]
     if record.verdict.outcome == "fail":
         unfair = [r for r in record.verdict.rules if r.name.startswith("validity.") and r.outcome != "pass"]
-        return (*_after_a_fail(decisive), *dict.fromkeys(_missing(rule, record) for rule in unfair))
+        return (*_after_a_fail(decisive), *_missing_of(unfair, record))
     if record.verdict.outcome == "inconclusive":
-        steps = dict.fromkeys(_missing(rule, record) for rule in decisive)
+        steps = _missing_of(decisive, record)
         return ("Do not release on the strength of this audit: an open question is not a pass.", *steps)
     return (_DECIDE,)
 
@@ -117,22 +147,35 @@ def _after_a_fail(failed: list[Rule]) -> tuple[str, ...]:
     )
 
 
-def _missing(rule: Rule, record: AuditRecord) -> str:
+def _missing_of(rules: list[Rule], record: AuditRecord) -> tuple[str, ...]:
+    """What these rules lack; what several attacks lack alike is said once."""
+    lacks: dict[tuple[str, str], dict[str, None]] = {}
+    for rule in rules:
+        attack, said = _missing(rule, record)
+        lacks.setdefault((CRITERIA.get(rule.name.partition(".")[0], "") if attack else "", said), {})[attack] = None
+    return tuple(
+        f"{criterion}, {listed(list(attacks))}: {said}" if criterion else said
+        for (criterion, said), attacks in lacks.items()
+    )
+
+
+def _missing(rule: Rule, record: AuditRecord) -> tuple[str, str]:
+    """The attack that lacks something, or "" where no single one does, and what is to be done."""
     family, _, rest = rule.name.partition(".")
     plugin, _, name = rest.partition(".")
     criterion = CRITERIA.get(family, family)
     finding = _finding(record, family, plugin)
     if family == "validity" and not plugin:
-        return "Nobody checked whether the comparison is fair: audit again, with the checks."
+        return "", "Nobody checked whether the comparison is fair: audit again, with the checks."
     if family == "validity":
         advice = next((c.advice for c in checks_of(record) if c.finding.plugin == plugin), "")
-        return f"{name_of(rule)}: {advice or rule.reason}"
+        return "", f"{name_of(rule)}: {advice or rule.reason}"
     if finding is None:
         attack = f"--attack {_ATTACKS[family]}" if family in _ATTACKS else "an attack of this kind"
-        return f"{criterion} was not tested: run {attack}, with the access and data it needs."
+        return "", f"{criterion} was not tested: run {attack}, with the access and data it needs."
     if voided(finding):
-        return _UNFAIR
-    return f"{criterion}, {plugin}: {_lacks(finding, name)}"
+        return "", _UNFAIR
+    return plugin, _lacks(finding, name)
 
 
 def _lacks(finding: Finding, name: str) -> str:

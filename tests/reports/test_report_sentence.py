@@ -5,10 +5,13 @@ import re
 import pytest
 
 from privbench.audit.record import Rule, Verdict
+from privbench.reports.advice import next_steps_of, reasons_of, said_of
 from privbench.reports.html import html
 from privbench.reports.ruled import rules_of
 from privbench.reports.sentence import verdict_sentence
+from privbench.reports.wording import MINUS
 
+from .made_findings import membership
 from .made_records import RECORDS, build, passing, unfair
 
 JARGON = re.compile(r"\b(AUC|ROC|TPR|FPR|null|estimate|plugin|membership inference|p-value)\b")
@@ -74,3 +77,36 @@ def test_rules_show_value_interval_limit_and_smallest_leak_where_the_record_has_
     assert "Would have been found from" in page[page.index('id="rules"') :]
     older = html(build(), None)
     assert "Would have been found from" not in older[older.index('id="rules"') :]
+
+
+def test_what_many_attacks_lack_alike_is_said_once():
+    attacks = tuple(
+        membership(name, "SAMPLES", (value, value - 0.1, value + 0.1), 1)
+        for name, value in (("logan", 0.55), ("domias", 0.52), ("gan-leaks", 0.47))
+    )
+    rules = tuple(
+        Rule(
+            name=f"membership.{f.plugin}.auc",
+            outcome="inconclusive",
+            reason=f"{f.estimates[0].value} [a, b], allowed: 0.4 to 0.6; the interval reaches beyond it",
+            value=f.estimates[0].value,
+        )
+        for f in attacks
+    )
+    record = build(findings=attacks)
+    record = record.model_copy(update={"verdict": Verdict(outcome="inconclusive", rules=rules)})
+    (line,) = reasons_of(record)
+    assert line.startswith("Inference: membership AUC of 3 attacks: values 0.470 to 0.550, allowed: 0.4 to 0.6; each")
+    assert line.endswith("(logan, domias and gan-leaks)")
+    _, step = next_steps_of(record)
+    assert step.startswith("Inference, logan, domias and gan-leaks: ")
+
+
+def test_a_share_reads_as_a_percentage_wherever_it_stands():
+    rule = Rule(
+        name="memorization.nearest.copied_share",
+        outcome="inconclusive",
+        reason="0.004 [-0.021, 0.030], allowed: at most 0.02; the interval reaches beyond it",
+        value=0.004,
+    )
+    assert said_of(rule) == f"0.4% [{MINUS}2.1%, 3%], allowed: at most 2%; the interval reaches beyond it"
