@@ -87,22 +87,41 @@ def _scale(rule: PolicyRule, estimate: Estimate) -> Scale | str:
     value, low, high, detectable = estimate.value, estimate.low, estimate.high, estimate.detectable
     if value is None:
         return f"could not be measured: {estimate.note}"
+    if wrong := _wrong_way(rule, estimate):
+        return wrong
     if rule.min is not None:
         least = rule.min
+        if detectable is not None and estimate.worse == "both" and estimate.null is not None:
+            detectable = estimate.null - abs(detectable - estimate.null)
         seen = None if detectable is None else -detectable
         return Scale(-value, _less(high), _less(low), -least, f"at least {least:g}", least, seen)
     assert rule.max is not None
     most = rule.max
     if estimate.worse != "both":
         return Scale(value, low, high, most, f"at most {most:g}", most, detectable)
-    if estimate.null is None or most < estimate.null:
-        why = "no null is known" if estimate.null is None else f"{most:g} is below its null, {estimate.null:g}"
-        return f"{estimate.name} leaks on both sides of its null, so max is a distance from it, but {why}"
+    assert estimate.null is not None
     null, away = estimate.null, most - estimate.null
     near, far = _distances(low, high, null)
     side = null - away if value < null else most
-    seen = None if detectable is None else detectable - null
+    seen = None if detectable is None else abs(detectable - null)
     return Scale(abs(value - null), near, far, away, f"{null - away:g} to {most:g}", side, seen)
+
+
+def _wrong_way(rule: PolicyRule, estimate: Estimate) -> str:
+    """Why a limit would be kept by what it should keep out, or ""."""
+    key, limit = ("min", rule.min) if rule.min is not None else ("max", rule.max)
+    assert limit is not None
+    name, null = estimate.name, estimate.null
+    if (key, estimate.worse) in {("max", "lower"), ("min", "higher")}:
+        other = "min" if key == "max" else "max"
+        return f"{name} is worse the {estimate.worse} it is, so {key} would pass the worst; write {other} = {limit:g}"
+    if estimate.worse != "both":
+        return ""
+    if null is None:
+        return f"{name} leaks on both sides of its null, so {key} is a distance from it, but no null is known"
+    beyond = {"max": limit < null, "min": limit > null}[key]
+    side = "below" if key == "max" else "above"
+    return f"{name} leaks on both sides of its null, {null:g}, but {key} = {limit:g} is {side} it" if beyond else ""
 
 
 def _less(value: float | None) -> float | None:
@@ -119,17 +138,20 @@ def _distances(low: float | None, high: float | None, null: float) -> tuple[floa
 
 def _decided(rule: PolicyRule, scale: Scale) -> tuple[Outcome, str]:
     """Within or beyond the limit, by what the rule says decides; power is not asked here."""
+    beyond = scale.value > scale.limit
     if rule.by == "value":
-        return ("fail", "") if scale.value > scale.limit else ("pass", "")
-    if rule.by != "interval":
-        if scale.high is None:
-            return "inconclusive", "; it has no interval"
-        return ("fail", f"; its {rule.by} end is beyond it") if scale.high > scale.limit else ("pass", "")
-    if scale.low is not None and scale.low > scale.limit:
+        return ("fail" if beyond else "pass"), ""
+    if rule.by == "interval" and scale.low is not None and scale.low > scale.limit:
         return "fail", ""
     if scale.high is None:
         return "inconclusive", "; it has no interval"
-    return ("inconclusive", "; the interval reaches beyond it") if scale.high > scale.limit else ("pass", "")
+    if scale.high > scale.limit:
+        what = "the interval reaches" if rule.by == "interval" else f"its {rule.by} end is"
+    elif beyond:
+        what = "the value itself is"  # a bootstrap's interval need not hold it
+    else:
+        return "pass", ""
+    return ("inconclusive" if rule.by == "interval" else "fail"), f"; {what} beyond it"
 
 
 def _asks_for_power(rule: PolicyRule, estimate: Estimate, finding: Finding) -> bool:

@@ -111,7 +111,36 @@ def test_an_estimate_without_interval_is_judged_by_its_value_or_not_at_all():
 def test_a_limit_below_the_null_of_a_two_sided_estimate_decides_nothing():
     rule = outcome(audit(), 'estimate = "membership.gan-leaks.auc"\nmax = 0.4')
     assert rule.outcome == "inconclusive"
-    assert "0.4 is below its null, 0.5" in rule.reason
+    assert "its null, 0.5, but max = 0.4 is below it" in rule.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "said"),
+    [
+        ("memorization.copied_share", "min = -0.05", "worse the higher it is, so min would pass the worst; write max"),
+        ("utility.dice[synthetic]", "max = 0.9", "worse the lower it is, so max would pass the worst; write min = 0.9"),
+        ("membership.gan-leaks.auc", "min = 0.6", "min = 0.6 is above it"),
+    ],
+)
+def test_a_limit_on_the_wrong_side_passes_nobody(path, limit, said):
+    leaky = finding("gan-leaks", "membership", auc(0.9))
+    rule = outcome(audit(**{"gan-leaks": leaky}), f'estimate = "{path}"\n{limit}\nby = "value"')
+    assert rule.outcome == "inconclusive"
+    assert said in rule.reason
+
+
+@pytest.mark.parametrize(("detectable", "expected"), [(0.58, "pass"), (0.62, "inconclusive")])
+def test_a_minimum_of_a_two_sided_estimate_asks_for_power_below_its_null(detectable, expected):
+    seen = finding("gan-leaks", "membership", auc(0.5, detectable=detectable))
+    record = audit(**{"gan-leaks": seen})
+    assert outcome(record, 'estimate = "membership.gan-leaks.auc"\nmin = 0.4').outcome == expected
+
+
+@pytest.mark.parametrize(("by", "expected"), [("interval", "inconclusive"), ("upper", "fail"), ("value", "fail")])
+def test_an_interval_that_does_not_hold_its_value_passes_no_value_beyond_the_limit(by, expected):
+    odd = finding("nearest", "memorization", estimate("copied_share", 0.5, -0.01, 0.01, 0.015))
+    rule = f'estimate = "memorization.copied_share"\nmax = 0.02\nby = "{by}"'
+    assert outcome(audit(nearest=odd), rule).outcome == expected
 
 
 def test_a_star_asks_every_attack_and_the_short_form_whoever_reports():
