@@ -49,7 +49,7 @@ def update(
         raise BadInputError('--why is empty\nsay why this audit is the one to compare with: --why "first release"')
     when = datetime.now(UTC).isoformat(timespec="seconds")
     accepted = accept(run, out, (_who(by), when, why.strip()), policy, force=force)
-    write_or_say(out, accepted.baseline.model_dump_json(indent=1) + "\n")
+    write_or_say(out, accepted.baseline.model_dump_json(indent=1) + "\n", [run])
     _show(accepted, out)
 
 

@@ -62,7 +62,7 @@ def gate(
     else:
         from .whole import write_or_say
 
-        write_or_say(out, text)
+        write_or_say(out, text, [file for file in (run, policy, baseline) if file])
         typer.echo(f"{gated.verdict.outcome.upper()}: {SAID[gated.exit_code]}; wrote {out}", err=True)
     raise typer.Exit(gated.exit_code)
 

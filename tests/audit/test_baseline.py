@@ -152,6 +152,14 @@ def test_the_command_writes_it_whole_and_shows_what_changes(tmp_path, command, r
     assert json.loads(gated.stdout)["decision"]["by"] == "A. Ito"
 
 
+def test_a_run_does_not_lose_its_record_to_the_baseline(command, run):
+    file = run / "record.json" if run.is_dir() else run
+    before = file.read_bytes()
+    found = command("baseline", "update", run, "--why", "x", "--by", "A. Ito", "--out", file)
+    assert (found.returncode, "would be overwritten" in found.stderr) == (2, True)
+    assert file.read_bytes() == before
+
+
 def test_nobody_decides_where_git_knows_no_user(tmp_path, command, run):
     nowhere = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
     nowhere |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_DIR": str(tmp_path / "none")}

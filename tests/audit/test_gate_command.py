@@ -71,6 +71,17 @@ def test_a_file_holds_what_standard_output_would_and_the_exit_code_stays(tmp_pat
     assert "wrote deep/verdict" in written.stderr
 
 
+@pytest.mark.parametrize("place", ["run", "policy", "baseline"])
+def test_what_the_gate_reads_is_never_overwritten(tmp_path, run, command, place):
+    (tmp_path / "p.toml").write_text(DEFAULT.read_text())
+    files = {"run": run / "record.json", "policy": tmp_path / "p.toml", "baseline": write(tmp_path / "b.json", audit())}
+    before = files[place].read_bytes()
+    given = ("--policy", files["policy"], "--baseline", files["baseline"], "--format", "md")
+    found = command("gate", run, *given, "--out", files[place])
+    assert (found.returncode, "would be overwritten" in found.stderr) == (2, True)
+    assert files[place].read_bytes() == before
+
+
 def test_junit_counts_what_failed_and_what_is_open(command):
     root = ET.fromstring(command("gate", FAILED, "--format", "junit").stdout)
     suite = root.find("testsuite")
