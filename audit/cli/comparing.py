@@ -98,6 +98,9 @@ def _print_gaps(comparison: Comparison, leads: tuple[Compared, ...], console: Co
             if cell.status != "measured":
                 words = f"{_figure(compared)} of {entrant.label}: {cell.reason}"
                 console.print(f"  [yellow]{cell.status:<12}[/yellow] {escape(words)}")
+            elif cell.reason and compared.differences:
+                words = f"{_figure(compared)} of {entrant.label}: {cell.reason}"
+                console.print(f"  [yellow]not compared[/yellow] {escape(words)}")
 
 
 def _figure(compared: Compared) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
+from ..printable import printable
 from ..record import AuditRecord, PluginSpec
 
 LONGEST = 48
@@ -63,15 +64,10 @@ def _told_apart(facts: list[dict[str, str]]) -> list[str]:
 
 def _said(value: object) -> str:
     """A value as a label shows it; of a long one, a path say, the end tells most."""
-    text = _printable("none" if value is None else str(value))
+    text = printable("none" if value is None else str(value))
     return text if len(text) <= LONGEST else f"…{text[1 - LONGEST :]}"
 
 
 def _short(text: str) -> str:
-    plain = _printable(text)
+    plain = printable(text)
     return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)

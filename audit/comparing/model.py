@@ -73,7 +73,7 @@ class Cell(Model):
     Attributes:
         status: ``measured``; ``unmeasured``: the plugin ran, and says why it has no number; ``skipped``, ``invalid``
             and ``error``: the finding's status, in at least one of the seeds; ``absent``: nobody asked.
-        reason: why there is no number.
+        reason: why there is no number; of one that is there, why it stands alone: not compared, ranked or placed.
         value: the mean over seeds.
         low: end of its interval; None where the estimate states none.
         high: end of its interval.
@@ -143,9 +143,10 @@ class Compared(Model):
         unit: what ``n`` counts.
         worse: which side is a leak, or a loss of utility.
         cells: one an entrant, in the comparison's order.
-        differences: of every pair of entrants; empty where there are none, and ``withheld`` says why.
+        differences: of every pair of entrants that may be compared; empty where there are none, and ``withheld`` says
+            why.
         of: what is subtracted: the ``value`` itself, or the ``leak``, where both sides are bad or the null is not the
-            same for all.
+            same for all; of a metric's arms always the value.
         withheld: why there are no differences.
         method: how the intervals of the differences were computed.
     """

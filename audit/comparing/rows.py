@@ -1,6 +1,7 @@
 """Every estimate side by side: one row an estimate, one cell an entrant, over its seeds."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -11,6 +12,8 @@ from ..statistics.differences import leak, over_seeds
 from .model import Cell, CellStatus, Compared, ComparedPlugin
 
 STRONGEST = "strongest attack"
+REAL = "real"
+"""The arm of a metric that learns from real images: what its other arms are held against, measured as they are."""
 WORST: tuple[CellStatus, ...] = ("measured", "unmeasured", "absent", "skipped", "invalid", "error")
 
 Kind = Literal["check", "attack", "metric"]
@@ -26,7 +29,8 @@ class Row:
 
     Attributes:
         compared: the row without differences.
-        measured: by position of the entrant, one estimate a seed; only those whose cell is ``measured``.
+        measured: by position of the entrant, one estimate a seed; only those whose cell is ``measured`` and that may be
+            held against the others.
     """
 
     compared: Compared
@@ -58,12 +62,11 @@ def rows_of(entrants: Sequence[Sequence[AuditRecord]], confidence: float) -> tup
             plugins.setdefault(plugin, finding)
         for key, estimate in one.estimates.items():
             keys.setdefault(key[:3], {}).setdefault(key, estimate)
-    withheld = {plugin: _withheld(plugin, every) for plugin in keys}
-    rows = [
-        _row(key, estimate, seen, withheld[plugin], confidence)
-        for plugin, own in keys.items()
-        for key, estimate in own.items()
-    ]
+    rows = []
+    for plugin, own in keys.items():
+        apart = _apart(plugin, seen)
+        arms = {key[3] for key in own if key[0] == "metric" and key[4] == REAL}
+        rows += [_row(key, estimate, seen, apart, confidence, arm=key[3] in arms) for key, estimate in own.items()]
     return [_plugin(plugin, finding, seen) for plugin, finding in plugins.items()], rows
 
 
@@ -80,17 +83,40 @@ def _look(record: AuditRecord) -> _Seen:
     return _Seen(record, findings, estimates)
 
 
-def _withheld(plugin: PluginKey, every: Sequence[_Seen]) -> str:
-    """Why what this plugin measured must not be subtracted, or ""."""
-    kind, family, name = plugin
+def _apart(plugin: PluginKey, seen: Sequence[Sequence[_Seen]]) -> dict[int, str]:
+    """Entrants of which what this plugin measured must not be held against the others, and why."""
+    if plugin[2] == STRONGEST:
+        return _of_other_attacks(plugin[1], seen)
+    why = _not_alike(plugin, [one for own in seen for one in own])
+    return dict.fromkeys(range(len(seen)), why) if why else {}
+
+
+def _not_alike(plugin: PluginKey, every: Sequence[_Seen]) -> str:
+    kind, family, _ = plugin
     if kind == "check" and family == "validity":
         return "a check of the real images says nothing of a generator"
-    if name == STRONGEST:
-        tried = {f.tried for one in every for f in one.record.strongest if f.family == family}
-        return "" if len(tried) == 1 else "the strongest was chosen from other attacks for some than for others"
     having = [one for one in every if plugin in one.findings and one.findings[plugin].status == "ok"]
     reasons = (differing_attack(having[0].record, o.record, having[0].findings[plugin]) for o in having[1:])
     return next((reason for reason in reasons if reason), "")
+
+
+def _of_other_attacks(family: str, seen: Sequence[Sequence[_Seen]]) -> dict[int, str]:
+    """All but the largest group of entrants whose strongest was chosen, at each seed, from the same attacks.
+
+    What a generator grants decides which attacks there are: one that gives images alone must not keep two others, that
+    face the same attacks, from being compared.
+    """
+    tried = {
+        i: tuple(tuple(f.tried for f in one.record.strongest if f.family == family) for one in own)
+        for i, own in enumerate(seen)
+    }
+    groups = Counter(attacks for attacks in tried.values() if all(attacks))
+    if not groups:
+        return {}
+    most = max(groups, key=lambda attacks: (groups[attacks], len(attacks[0][0])))
+    if len(groups) > 1 and groups[most] < 2:
+        return dict.fromkeys(tried, "the strongest was chosen from other attacks for some than for others")
+    return {i: "its strongest was chosen from other attacks" for i, own in tried.items() if all(own) and own != most}
 
 
 def _plugin(plugin: PluginKey, finding: Finding, seen: Sequence[Sequence[_Seen]]) -> ComparedPlugin:
@@ -122,7 +148,15 @@ def _of_finding(finding: Finding | None) -> tuple[CellStatus, str]:
     return ("measured", "") if finding.status == "ok" else (finding.status, finding.reason)
 
 
-def _row(key: Key, estimate: Estimate, seen: Sequence[Sequence[_Seen]], withheld: str, confidence: float) -> Row:
+def _row(
+    key: Key,
+    estimate: Estimate,
+    seen: Sequence[Sequence[_Seen]],
+    apart: Mapping[int, str],
+    confidence: float,
+    *,
+    arm: bool,
+) -> Row:
     kind, family, plugin, name, group = key
     found = [[one.estimates.get(key) for one in own] for own in seen]
     cells: list[Cell] = []
@@ -130,11 +164,10 @@ def _row(key: Key, estimate: Estimate, seen: Sequence[Sequence[_Seen]], withheld
     for i, (own, estimates) in enumerate(zip(seen, found, strict=True)):
         gap = _gap(key, own, estimates)
         known = tuple(e for e in estimates if e is not None)
-        cells.append(gap or _cell(known, confidence))
-        if gap is None:
+        cells.append(gap or _cell(known, confidence, apart.get(i, "")))
+        if gap is None and i not in apart:
             measured[i] = known
-    if not withheld:
-        withheld = _not_subtracted(estimate, measured)
+    alone = next((cell.reason for cell in cells if cell.status == "measured" and cell.reason), "")
     compared = Compared(
         kind=kind,
         family=family,
@@ -144,8 +177,8 @@ def _row(key: Key, estimate: Estimate, seen: Sequence[Sequence[_Seen]], withheld
         unit=estimate.unit,
         worse=estimate.worse,
         cells=tuple(cells),
-        of=_subtracted(estimate, measured),
-        withheld=withheld,
+        of=_subtracted(estimate, measured, arm=arm),
+        withheld=(alone if len(measured) < 2 else "") or _not_subtracted(estimate, measured),
     )
     return Row(compared, measured)
 
@@ -166,8 +199,8 @@ def _gap(key: Key, own: Sequence[_Seen], estimates: Sequence[Estimate | None]) -
     return Cell(status="unmeasured", reason=first.note or "no reason was given", n=first.n)
 
 
-def _cell(estimates: tuple[Estimate, ...], confidence: float) -> Cell:
-    """The mean over seeds; where no interval is stated, without one."""
+def _cell(estimates: tuple[Estimate, ...], confidence: float, apart: str) -> Cell:
+    """The mean over seeds; where no interval is stated, without one; ``apart`` says why it stands alone, if it does."""
     first = estimates[0]
     mean = over_seeds(estimates, confidence)
     bad = None if first.worse == "none" or first.null is None else over_seeds([leak(e) for e in estimates], confidence)
@@ -175,6 +208,7 @@ def _cell(estimates: tuple[Estimate, ...], confidence: float) -> Cell:
     notes = dict.fromkeys(e.note for e in estimates if e.note)
     return Cell(
         status="measured",
+        reason=apart,
         value=value,
         low=mean.low if mean else None,
         high=mean.high if mean else None,
@@ -210,10 +244,18 @@ def _not_subtracted(estimate: Estimate, measured: dict[int, tuple[Estimate, ...]
     return ""
 
 
-def _subtracted(estimate: Estimate, measured: dict[int, tuple[Estimate, ...]]) -> Literal["value", "leak"]:
-    """The distance from the null where both sides of it are bad, or where it is not the same for all entrants."""
+def _subtracted(
+    estimate: Estimate, measured: dict[int, tuple[Estimate, ...]], *, arm: bool
+) -> Literal["value", "leak"]:
+    """The distance from the null where both sides of it are bad, or where it is not the same for all entrants.
+
+    Not of a metric's arms: they are held against the arm of real images, which is measured as surely or unsurely as
+    they are. As a null it would count as known, and who trained on more patients would be asked for more.
+    """
     if estimate.worse == "both":
         return "leak"
+    if arm:
+        return "value"
     for nulls in zip(*([e.null for e in own] for own in measured.values()), strict=True):
         known = {n for n in nulls if n is not None}
         if len(known) > 1 and None not in nulls and max(known) - min(known) > 1e-9 * max(map(abs, known)):

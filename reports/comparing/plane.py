@@ -26,7 +26,7 @@ class Axis:
         title: what it is.
         compared: the estimate.
         upward: whether more is better.
-        places: one an entrant; None where it was not measured.
+        places: one an entrant; None where it was not measured, or is not to be held against the others.
         reasons: why, one an entrant.
         beats: ``(better, worse)`` for every pair whose difference is significant.
     """
@@ -150,7 +150,7 @@ def _axis(compared: Compared, key: str, *, leak: bool) -> Axis:
 def _place(cell: Cell, *, leak: bool) -> Place | None:
     ends = (cell.leak, cell.leak_low, cell.leak_high) if leak else (cell.value, cell.low, cell.high)
     value, low, high = ends
-    if cell.status != "measured" or value is None:
+    if cell.status != "measured" or value is None or cell.reason:
         return None
     return Place(value, value if low is None else low, value if high is None else high)
 

@@ -16,7 +16,10 @@ BY = {
 
 
 def headline_of(comparison: Comparison) -> str:
-    """In one sentence: who leaks more by what, and whether utility differs."""
+    """In one sentence: who leaks more by what, whether utility differs, and which kinds of leak are left open.
+
+    A kind that only some entrants could be compared in is not among these: ``missing_of`` names who was left out.
+    """
     parts = []
     for estimates, what in ((privacy_of(comparison), "leakage"), (utility_of(comparison), "utility")):
         shown = [e for e in estimates if e.shown]
@@ -26,6 +29,11 @@ def headline_of(comparison: Comparison) -> str:
             parts.append(f"no difference in {what} is shown")
         else:
             parts.append(f"{what} could not be compared")
+    compared = {e.family for e in privacy_of(comparison) if e.differences}
+    if open_still := [BY[family] for family in PRIVACY if family not in compared] if compared else []:
+        parts.append(f"not compared: {listed(open_still)}")
+    if len(comparison.seeds) == 1:
+        parts.append("one training of each, others may differ")
     sentence = "; ".join(parts)
     ours = sentence.startswith(("no difference in", "leakage could", "by "))
     return f"{sentence[0].upper()}{sentence[1:]}." if ours else f"{sentence}."
@@ -49,16 +57,18 @@ def details_of(comparison: Comparison) -> tuple[str, ...]:
 
 
 def missing_of(comparison: Comparison) -> tuple[str, ...]:
-    """Leading figures that some entrants have no number for: these are not ranked there, and not better for it."""
+    """Leading figures that some entrants have no number for, or one that stands alone: no rank, and not better."""
     lines = []
     for compared in (*privacy_of(comparison), *utility_of(comparison)):
         if not compared.differences:
             continue
-        gaps: dict[str, list[str]] = {}
+        gaps: dict[tuple[str, str], list[str]] = {}
         for entrant, cell in zip(comparison.entrants, compared.cells, strict=True):
             if cell.status != "measured":
-                gaps.setdefault(f"{cell.status}: {cell.reason}", []).append(entrant.label)
-        lines += [f"{_named(compared)} was not measured of {listed(who)} ({why})." for why, who in gaps.items()]
+                gaps.setdefault(("measured", f"{cell.status}: {cell.reason}"), []).append(entrant.label)
+            elif cell.reason:
+                gaps.setdefault(("compared", cell.reason), []).append(entrant.label)
+        lines += [f"{_named(compared)} was not {what} for {listed(who)} ({why})." for (what, why), who in gaps.items()]
     return tuple(lines)
 
 

@@ -157,6 +157,45 @@ def test_the_strongest_of_other_attacks_is_not_subtracted():
     assert "other attacks" in comparison.find(STRONGEST, "auc").withheld
 
 
+def test_one_that_grants_less_does_not_keep_the_others_from_being_compared():
+    less = audit("c", leak=-0.4)
+    fewer = less.strongest[0].model_copy(update={"tried": ("domias",)})
+    runs = [("a", audit("a", leak=0.4)), ("b", audit("b")), ("c", less.model_copy(update={"strongest": (fewer,)}))]
+    for order in (runs, runs[::-1]):
+        best = compare(order).find(STRONGEST, "auc")
+        labels = [path for path, _ in order]
+        assert [{labels[d.first], labels[d.second]} for d in best.differences] == [{"a", "b"}]
+        assert {label: c.rank for label, c in zip(labels, best.cells, strict=True)} == {"a": 2, "b": 1, "c": None}
+        assert best.cells[labels.index("c")].status == "measured"
+        assert "other attacks" in best.cells[labels.index("c")].reason
+
+
+def test_arms_of_a_metric_are_subtracted_as_they_are_whatever_their_reference():
+    def referred(name, useful, reference):
+        record = audit(name, useful=useful)
+        (dice,) = (f for f in record.findings if f.plugin == "dice")
+        real, made = (e.model_copy(update={"null": reference}) for e in dice.estimates)
+        changed = dice.model_copy(update={"estimates": (real.model_copy(update={"value": reference}), made)})
+        return record.model_copy(update={"findings": tuple(changed if f is dice else f for f in record.findings)})
+
+    dice = compare([("a", referred("a", 0.7, 0.9)), ("b", referred("b", 0.5, 0.5))]).find("dice", "dice", "synthetic")
+    assert (dice.of, [c.rank for c in dice.cells]) == ("value", [1, 2])
+    assert dice.differences[0].value == pytest.approx(0.2)
+
+
+def test_who_trained_on_other_patients_and_with_another_budget_is_named():
+    half = audit("b", spec={"budget": "standard", "samples": 50})
+    members, *rest = half.data
+    some = members.model_copy(update={"patients": 40, "sha256": "c" * 64})
+    every = members.model_copy(update={"part": "all members"})
+    comparison = compare([("a", audit("a")), ("b", half.model_copy(update={"data": (some, every, *rest)}))])
+    notes = " ".join(comparison.notes)
+    assert "Not all trained on the same patients" in notes
+    assert "a (100); b (40)" in notes
+    assert "different budgets: a (quick); b (standard)" in notes
+    assert "different numbers of samples: a (the default); b (50)" in notes
+
+
 def test_seeds_that_not_all_have_are_left_out_and_named():
     runs = [*three(), ("runs/lonely", audit("ldm", seed=7, leak=0.1))]
     comparison = compare(runs)

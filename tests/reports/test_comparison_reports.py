@@ -40,7 +40,10 @@ def test_one_sentence_says_who_leaks_more_and_who_is_less_useful(comparison):
 
 def test_one_sentence_gives_the_number_where_there_is_one():
     said = headline_of(compare([("a", audit("ldm", leak=0.45)), ("b", audit("dfgm"))]))
-    assert re.match(r"ldm leaks more than dfgm by .*; no difference in utility is shown\.$", said)
+    assert re.match(
+        r"ldm leaks more than dfgm by .*; no difference in utility is shown; not compared: attributes of patients; one",
+        said,
+    )
     alone = compare([("a", audit("ldm", leak=0.2)), ("b", audit("dfgm"))])
     (membership,) = [e for e in alone.estimates if e.plugin == "strongest attack"]
     only = alone.model_copy(update={"estimates": (membership,)})
@@ -50,7 +53,10 @@ def test_one_sentence_gives_the_number_where_there_is_one():
 
 
 def test_where_nothing_differs_nobody_is_called_better(alike):
-    assert headline_of(alike) == "No difference in leakage is shown; no difference in utility is shown."
+    assert headline_of(alike) == (
+        "No difference in leakage is shown; no difference in utility is shown; not compared: attributes of patients; "
+        "one training of each, others may differ."
+    )
     text = comparison_md(alike).replace("rank 1: nobody is better", "")
     assert "is better" not in text
     assert "rank" not in text
@@ -76,6 +82,31 @@ def test_an_entrant_without_a_number_is_named_and_never_placed_at_zero():
     page = comparison_html(comparison)
     assert "c cannot be placed" in page
     assert page.count('class="mark ') == 3 + 2  # the key, and two points
+
+
+def test_what_stands_alone_is_named_and_has_no_place_and_no_rank():
+    other = audit("c", leak=-0.4)
+    of_others = other.strongest[0].model_copy(update={"tried": ("domias",)})
+    runs = [
+        ("a", audit("a", leak=0.45)),
+        ("b", audit("b")),
+        ("c", other.model_copy(update={"strongest": (of_others,)})),
+    ]
+    comparison = compare(runs)
+    assert "a leaks more than b by " in headline_of(comparison)
+    line = (
+        "Membership, Membership AUC (the strongest attack) was not compared for c (its strongest was chosen from other"
+    )
+    assert any(said.startswith(line) for said in missing_of(comparison))
+    (y,) = [axis for axis in leak_axes(comparison) if axis.compared.plugin == "strongest attack"]
+    assert {s.entrant for s in standings_of(utility_axes(comparison)[0], y)} == {0, 1}
+    assert "not compared: its strongest was chosen from other attacks" in comparison_html(comparison)
+
+
+def test_numbers_of_attacks_with_other_options_span_no_plane():
+    comparison = compare([("a", audit("a", leak=0.4)), ("b", audit("b", loss={"steps": 50}))])
+    assert comparison.find("loss", "auc").withheld
+    assert "loss" not in {axis.compared.plugin for axis in leak_axes(comparison)}
 
 
 def test_nobody_on_the_front_is_beaten_and_everybody_else_is(comparison):
