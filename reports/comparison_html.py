@@ -11,7 +11,7 @@ from .comparing.drawn import drawn_of
 from .comparing.plane import Axis, Standing, leak_axes, standings_of, unplaced_of, utility_axes
 from .comparing.sentences import details_of, headline_of, missing_of
 from .comparing.shapes import shape_of
-from .comparing.tables import counts_of, families_of, pairs_of, sections_of
+from .comparing.tables import counts_of, folds_of, pairs_of
 from .measures import measure_of
 from .offline import asset, environment, plotly, policy
 from .wording import number, p_value
@@ -36,7 +36,6 @@ def comparison_html(comparison: Comparison) -> str:
     library = plotly() if plane or drawn["estimates"] else ""
     script = asset("comparing/comparison.js")
     computed, shown = counts_of(comparison)
-    sections = sections_of(comparison)
     return (
         environment("comparing")
         .get_template("comparison.html.jinja")
@@ -64,8 +63,7 @@ def comparison_html(comparison: Comparison) -> str:
             frame={"left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM},
             leads=leads_of(comparison),
             pairs=pairs_of(comparison),
-            sections=sections,
-            families=families_of(sections),
+            folds=folds_of(comparison),
             drawn=drawn,
             specified=_specified(comparison),
             command=shlex.join(["privbench", "compare", *(run.path for e in comparison.entrants for run in e.runs)]),

@@ -9,12 +9,21 @@
   const SHAPES = { pass: "circle", inconclusive: "diamond", fail: "square" };
   const MINUS = "\u2212";
 
-  function number(value, scale, sign) {
+  // As the tables print them (reports/wording.py and reports/comparing/words.py).
+  const minus = (plain) => (plain.startsWith("-") ? (/[1-9]/.test(plain.split("e")[0]) ? MINUS : "") + plain.slice(1) : plain);
+  const general = (value) => (Math.abs(value) < 1e5 && (Math.abs(value) >= 1e-4 || !value) ? String(Number(value.toPrecision(4))) : value.toExponential(3));
+  function number(value, scale) {
+    if (scale === "share") return `${minus((100 * value).toFixed(1).replace(/\.0$/, ""))}%`;
+    if (scale === "ratio") return minus(value.toFixed(Math.abs(value) >= 2 ? 2 : 3));
+    if (scale === "change") return (value > 0 && /[1-9]/.test(value.toFixed(3)) ? "+" : "") + minus(value.toFixed(3));
+    if (scale === "score") return minus(value.toFixed(value && Math.abs(value) < 0.05 ? 4 : 3));
+    return minus(general(value));
+  }
+  function signed(value, scale) {
     const share = scale === "share";
-    const plain = share ? (100 * value).toFixed(1) : Math.abs(value) < 100 ? value.toFixed(Math.abs(value) < 0.05 ? 4 : 3) : value.toPrecision(4);
-    const bare = plain.replace("-", "");
-    const zero = !/[1-9]/.test(bare);
-    return (zero ? "" : value < 0 ? MINUS : sign ? "+" : "") + bare + (share ? (sign ? " pp" : "%") : "");
+    const plain = share ? (100 * value).toFixed(1) : number(value, Math.abs(value) < 10 ? "score" : "number").replace(MINUS, "-");
+    const bare = plain.replace(/^-/, "");
+    return (/[1-9]/.test(bare) ? (value < 0 ? MINUS : "+") : "") + bare + (share ? " pp" : "");
   }
   const p = (value) => (value < 0.001 ? "< 0.001" : value.toFixed(value < 0.1 ? 3 : 2));
 
@@ -212,7 +221,7 @@
         type: "scatter", mode: "markers", x: some.map(([pair]) => scale * pair.value), y: some.map(([, i]) => rows[i]),
         error_x: bars(some.map(([pair]) => [scale * pair.value, scale * pair.low, scale * pair.high]), { color }),
         marker: { color: shown ? color : colors.card, size: 9, symbol: shown ? "square" : "circle", line: { color, width: 1.5 } }, hoverinfo: "text",
-        text: some.map(([pair, i]) => `${text(names[i])}<br>${number(pair.value, estimate.scale, true)} [${number(pair.low, estimate.scale, true)}, ${number(pair.high, estimate.scale, true)}], p ${text(p(pair.adjusted))}`),
+        text: some.map(([pair, i]) => `${text(names[i])}<br>${signed(pair.value, estimate.scale)} [${signed(pair.low, estimate.scale)}, ${signed(pair.high, estimate.scale)}], p ${text(p(pair.adjusted))}`),
       };
     });
     const canvas = byId("forest-canvas");
@@ -227,8 +236,8 @@
     Plotly.newPlot(canvas, traces, layout, { responsive: !printing, displaylogo: false, displayModeBar: false });
     const heads = [...document.querySelectorAll("#forest-table thead th")].map((th) => th.textContent);
     byId("forest-table").tBodies[0].replaceChildren(...pairs.map((pair, i) => row([
-      names[i], number(pair.value, estimate.scale, true),
-      `${number(pair.low, estimate.scale, true)} to ${number(pair.high, estimate.scale, true)}`, p(pair.adjusted),
+      names[i], signed(pair.value, estimate.scale),
+      `${signed(pair.low, estimate.scale)} to ${signed(pair.high, estimate.scale)}`, p(pair.adjusted),
     ], heads)));
   }
 
@@ -238,21 +247,28 @@
     const words = byId("filter").value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const [family, only] = [byId("family").value, byId("only-shown").checked];
     let [seen, all] = [0, 0];
-    for (const body of byId("all-findings").tBodies) {
-      const head = body.querySelector(".plugin").textContent.toLowerCase();
-      const long = body.dataset.shown !== undefined;
-      let here = 0;
-      for (const line of long ? [body] : body.querySelectorAll(".numbers")) {
-        const name = long ? head : `${head} ${line.querySelector("th").textContent.toLowerCase()}`;
-        const fits = (!family || body.dataset.family === family) && (!only || line.dataset.shown > 0) && words.every((word) => name.includes(word));
-        line.hidden = !fits;
-        all += 1;
-        here += fits;
-        const after = line.nextElementSibling;
-        if (!long && after?.classList.contains("method")) after.hidden = !fits;
+    const narrowed = Boolean(family || only || words.length);
+    for (const fold of byId("all-findings").children) {
+      let inside = 0;
+      for (const body of fold.querySelectorAll("tbody")) {
+        const head = `${fold.querySelector("summary strong").textContent} ${body.querySelector(".plugin").textContent}`.toLowerCase();
+        const long = body.dataset.shown !== undefined;
+        let here = 0;
+        for (const line of long ? [body] : body.querySelectorAll(".numbers")) {
+          const name = long ? head : `${head} ${line.querySelector("th").textContent.toLowerCase()}`;
+          const fits = (!family || fold.dataset.family === family) && (!only || line.dataset.shown > 0) && words.every((word) => name.includes(word));
+          line.hidden = !fits;
+          all += 1;
+          here += fits;
+          const after = line.nextElementSibling;
+          if (!long && after?.classList.contains("method")) after.hidden = !fits;
+        }
+        body.hidden = !here;
+        inside += here;
       }
-      body.hidden = !here;
-      seen += here;
+      fold.hidden = !inside;
+      fold.open = narrowed && inside > 0;
+      seen += inside;
     }
     byId("filtered").textContent = `${seen} of ${all} figures`;
   }
@@ -267,8 +283,16 @@
   for (const id of ["forest-estimate", "forest-reference"]) byId(id)?.addEventListener("change", () => drawForest(false));
   for (const id of ["filter", "family", "only-shown"]) byId(id).addEventListener("input", filter);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(false));
-  addEventListener("beforeprint", () => draw(true));
-  addEventListener("afterprint", () => draw(false));
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    unfolded = [...document.querySelectorAll("details.paper:not([open])")];
+    for (const fold of unfolded) fold.open = true;
+    draw(true);
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of unfolded) fold.open = false;
+    draw(false);
+  });
   filter();
   draw(false);
 })();

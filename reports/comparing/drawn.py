@@ -7,8 +7,8 @@ from ..measures import measure_of
 from .plane import Axis
 from .words import prefixed
 
-DIGITS = 4
-"""Significant digits of what is drawn; the tables and comparison.json hold the numbers themselves."""
+DIGITS = 7
+"""Significant digits of what is drawn: more than are printed, or rounding twice would change the last one."""
 MOST = 12_000
 """Differences that a page carries for drawing."""
 
@@ -58,7 +58,7 @@ def _estimate(compared: Compared) -> dict[str, object]:
 def _pair(found: PairDifference) -> list[float]:
     """Who minus whom, value and interval, corrected p, and whether the difference is shown."""
     numbers = (_brief(v) for v in (found.value, found.low, found.high))
-    return [found.first, found.second, *numbers, round(found.adjusted, 4), int(found.better is not None)]
+    return [found.first, found.second, *numbers, _brief(found.adjusted), int(found.better is not None)]
 
 
 def _brief(value: float) -> float:

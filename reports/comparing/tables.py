@@ -36,6 +36,23 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """All that the plugins of one family found, folded away under one line.
+
+    Attributes:
+        family: of them all.
+        sections: one a plugin.
+        figures: how many estimates these have.
+        differing: in how many of them a difference is shown.
+    """
+
+    family: str
+    sections: tuple[Section, ...]
+    figures: int
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """One line of the table of differences."""
 
@@ -53,9 +70,16 @@ def sections_of(comparison: Comparison) -> tuple[Section, ...]:
     return tuple(sorted((*best, *found), key=lambda section: _place(section.family)))
 
 
-def families_of(sections: tuple[Section, ...]) -> tuple[str, ...]:
-    """The families that there are, in order."""
-    return tuple(dict.fromkeys(section.family for section in sections))
+def folds_of(comparison: Comparison) -> tuple[Fold, ...]:
+    """The sections by family."""
+    by_family: dict[str, list[Section]] = {}
+    for section in sections_of(comparison):
+        by_family.setdefault(section.family, []).append(section)
+    folds = []
+    for family, own in by_family.items():
+        figures = [e for section in own for e in section.estimates]
+        folds.append(Fold(family, tuple(own), len(figures), sum(bool(e.shown) for e in figures)))
+    return tuple(folds)
 
 
 def pairs_of(comparison: Comparison) -> tuple[Pair, ...]:

@@ -83,7 +83,17 @@ def test_other_axes_draw_another_plane_and_fill_its_table(visit):
 
 def test_the_script_finds_the_same_front_as_the_page_without_it(visit):
     plain, drawn = visit(java_script_enabled=False), visit()
-    assert [line.split()[-3:] for line in standings(plain)] == [line.split()[-3:] for line in standings(drawn)]
+    assert standings(plain) == standings(drawn)
+
+
+def test_the_script_prints_differences_as_the_tables_do(visit):
+    page = visit("many")
+    table = page.locator(".pairwise tbody tr").first
+    pair, difference = table.locator("td").nth(0).inner_text(), table.locator("td").nth(1).inner_text()
+    page.locator("#forest-reference").select_option(label=pair.split(f" {MINUS} ")[1])
+    page.locator("#forest-figure summary").click()
+    drawn = [line.split("\t") for line in page.locator("#forest-table tbody tr").all_inner_texts()]
+    assert any([" ".join(cells[1:3]).split(), cells[0]] == [difference.split(), pair] for cells in drawn)
 
 
 def test_differences_of_another_estimate_and_against_one_entrant(visit):
@@ -102,9 +112,20 @@ def seen(page):
     return page.locator("#all-findings tr.numbers:visible").count()
 
 
+def test_findings_are_folded_and_the_page_short_until_they_are_unfolded(visit):
+    page = visit()
+    assert seen(page) == 0
+    assert page.evaluate("document.documentElement.scrollHeight") < 8000
+    folds = page.locator("#all-findings details")
+    assert folds.locator("summary").first.inner_text() == "Membership 3 figures of 2 tests, a difference shown in 2"
+    folds.locator("summary").first.click()
+    assert seen(page) == 3
+    assert quiet(page)
+
+
 def test_findings_are_filtered_by_words_family_and_difference(visit):
     page = visit()
-    every = seen(page)
+    every = page.locator("#all-findings tr.numbers").count()
     page.locator("#filter").fill("dice synthetic")
     assert seen(page) == 1
     assert page.locator("#filtered").inner_text() == f"1 of {every} figures"
@@ -112,12 +133,17 @@ def test_findings_are_filtered_by_words_family_and_difference(visit):
     page.locator("#family").select_option(label="Membership")
     texts = page.locator("#all-findings tr.plugin:visible").all_inner_texts()
     assert {text.split()[0] for text in texts} == {"strongest", "loss"}
+    assert page.locator("#all-findings details:visible").count() == 1
     page.locator("#only-shown").check()
     assert seen(page) == 2
     page.locator("#family").select_option(label="all")
     page.locator("#filter").fill("nothing is called so")
     assert seen(page) == 0
     assert page.locator("#all-findings tr.method:visible").count() == 0
+    page.locator("#filter").fill("")
+    page.locator("#only-shown").uncheck()
+    assert page.locator("#all-findings details:visible").count() == 4
+    assert seen(page) == 0
     assert quiet(page)
 
 
@@ -187,6 +213,7 @@ def test_without_javascript_the_plane_is_there_and_every_table(visit):
     assert not page.locator("#axis-x").is_visible()
     assert not page.locator("#filter").is_visible()
     assert not page.locator("#forest-figure").is_visible()
+    page.locator("#all-findings summary").first.click()
     assert page.locator("#all-findings tr.numbers").first.is_visible()
     assert "0.955" in page.locator("#all-findings").inner_text()
     assert page.locator(".pairwise tbody tr").count() >= 15
