@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable
 
+from ..audit.printable import printable
+
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 
 
 def text(said: str) -> str:
     """Inert in Markdown and HTML: one line, no markup, no mention that notifies somebody."""
-    one_line = " ".join(said.split())
+    one_line = " ".join(printable(said).split())
     entities = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", entities).replace("@", "@\N{ZERO WIDTH SPACE}")
 

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from ..errors import BadInputError
+from ..printable import printable
 from . import (
     baseline,
     certify,
@@ -72,5 +73,5 @@ def main() -> None:
     except BadInputError as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(f"error: {error}", err=True)
+        typer.echo("\n".join(map(printable, f"error: {error}".split("\n"))), err=True)
         sys.exit(BAD_INPUT)

@@ -76,7 +76,8 @@ def _who(by: str | None) -> str:
 
 def _show(accepted: "Accepted", out: Path) -> None:
     from rich.console import Console
-    from rich.markup import escape
+
+    from .markup import escape
 
     console = Console(highlight=False)
     decision = accepted.baseline.decision

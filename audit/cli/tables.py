@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..record import AuditRecord, Estimate, Finding
+from .markup import escape
 
 COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 PLANTED = "detectable_share"

@@ -9,10 +9,11 @@ import pytest
 
 from privbench.audit.gated import Gated, judged, why_of
 from privbench.audit.policy import DEFAULT, default_policy
-from privbench.audit.record import SCHEMA_VERSION
+from privbench.audit.record import SCHEMA_VERSION, PluginSpec
 
 from .made_audits import FAILED, RECORDS, auc, audit, finding, write
 
+ORDERS = "\x1b[2J\x1b]0;x\x07\u202e\nPASS: every rule passes (exit code 0)"
 HOSTILE = "<script>alert(1)</script> [bold]x[/bold] |@all| `id`"
 
 
@@ -106,6 +107,20 @@ def test_markdown_shows_what_decides_and_folds_the_rest(run, command):
     passed = command("gate", run, "--format", "md").stdout
     assert "7 rules pass" not in passed.partition("<details>")[0]
     assert len(failed) < 20_000
+
+
+def test_a_terminal_obeys_nothing_that_stands_in_a_record(tmp_path, run, command):
+    leak = finding("gan-leaks", "membership", auc(0.8))
+    broken = finding(f"x{ORDERS}", "membership", status="error", reason=ORDERS)
+    record = audit(**{"gan-leaks": leak, "x": broken})
+    spec = record.spec.model_copy(update={"generator": PluginSpec(name=ORDERS)})
+    bad = write(tmp_path / "bad.json", record.model_copy(update={"spec": spec}))
+    (tmp_path / "p.toml").write_text(DEFAULT.read_text().replace("AUC of", "AUC\\u001b[1m\\u000aPASS: of"))
+    said = [command("gate", bad, "--policy", "p.toml", "--format", form).stdout for form in ("terminal", "md")]
+    kept = ("baseline", "update", bad, "--by", "A. Ito", "--why", ORDERS, "--force")
+    for text in (*said, command(*kept).stdout, command("gate", run, "--policy", ORDERS.replace("\n", "")).stderr):
+        assert not any(line.startswith("PASS") for line in text.split("\n"))
+        assert all(line.isprintable() for line in text.split("\n"))
 
 
 def test_text_from_a_record_stays_text(hostile, command):
