@@ -1,5 +1,6 @@
 """What CI systems are given is valid by their schemas, and does what it says when its steps are really run."""
 
+import json
 import os
 import re
 import shutil
@@ -87,8 +88,8 @@ def shell(tmp_path):
 
 def judge(shell, run, policy="", baseline="", summary="true"):
     (step,) = [step for step in steps() if step.get("id") == "gate"]
-    assert set(step["env"]) == {"RUN", "POLICY", "BASELINE", "SUMMARY"}
-    return shell(step["run"], RUN=str(run), POLICY=str(policy), BASELINE=str(baseline), SUMMARY=summary)
+    assert set(step["env"]) == {"RUN", "POLICY", "BASELINE", "SUMMARY", "INSTALL"}
+    return shell(step["run"], INSTALL="none", RUN=str(run), POLICY=str(policy), BASELINE=str(baseline), SUMMARY=summary)
 
 
 def outputs(tmp_path):
@@ -128,6 +129,26 @@ def test_what_a_workflow_passes_in_is_never_run(tmp_path, shell, hostile, place)
     assert not (tmp_path / "pwned").exists()
     assert outputs(tmp_path) == {"verdict": "bad-input", "exit-code": "2"}
     assert "nothing was judged" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_record_gives_the_runner_no_commands(tmp_path, shell):
+    """GitHub obeys a line that begins with two colons, unless told not to until a word that nobody can guess."""
+    record = json.loads(FAILED.read_text())
+    record["spec"]["generator"]["name"] = "::add-mask::privacy"
+    (tmp_path / "r.json").write_text(json.dumps(record))
+    lines = judge(shell, tmp_path / "r.json").stdout.splitlines()
+    stopped, word = lines[0].rsplit("::", 1)
+    assert (stopped, lines[-1]) == ("::stop-commands", f"::{word}::")
+    assert any(line.startswith("::add-mask") for line in lines[1:-1])
+
+
+def test_the_installed_gate_is_called_where_it_lies(tmp_path, shell):
+    """On the path of later steps its Python would hide the workflow's own."""
+    install, step = steps()
+    assert "GITHUB_PATH" not in install["run"]
+    (tmp_path / "temp/privbench/bin").mkdir(parents=True)
+    (tmp_path / "bin/privbench").rename(tmp_path / "temp/privbench/bin/privbench")
+    assert shell(step["run"], INSTALL="gate", RUN=str(FAILED), POLICY="", BASELINE="", SUMMARY="false").returncode == 1
 
 
 def test_the_example_workflow_passes_what_the_action_takes():
