@@ -1,6 +1,7 @@
 """From findings to a verdict. It judges what was measured and measures nothing itself."""
 
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 
 from .comparable import differing
 from .errors import BadInputError
@@ -244,5 +245,9 @@ def _unanswered(rule: PolicyRule, answered: set[PolicyRule], untested: set[str],
 def _nothing(rule: PolicyRule, findings: tuple[Finding, ...]) -> Rule:
     asked = [f for f in findings if rule.pattern.asks(f)]
     gone = "; ".join(f"{f.plugin} ({f.status}): {f.reason}" for f in asked if f.status != "ok")
+    groups = [e.group for f in asked for e in f.estimates if fnmatchcase(e.name, rule.pattern.name)]
+    if groups:
+        there = ", ".join(dict.fromkeys(f"[{group}]" if group else "the overall figure" for group in groups))
+        gone = f"of {rule.pattern.name} there is {there}" + (f"; {gone}" if gone else "")
     why = gone or ("no plugin that ran reports it" if asked else "no such plugin ran")
     return Rule(name=rule.estimate, outcome="inconclusive", reason=f"not in this record: {why}")

@@ -15,7 +15,7 @@ from .record import Estimate, Finding, Model
 
 DEFAULT = Path(__file__).with_name("policy.toml")
 LIMITS = ("max", "min", "max_regression")
-SHAPE = r"^[^.\[\]]+\.[^\[\]]+(\[[^\[\]]+\])?$"
+SHAPE = r"^[^.\[\]\s]+\.[^\[\]\s]+(\[[^\[\]]+\])?$"
 
 Deciding = Literal["required", "reported"]
 
@@ -190,6 +190,8 @@ def _said(error: ValidationError, content: dict[str, object]) -> str:
         return f"{place} is {first['input']!r}, not a table"
     start = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
+        if model is PolicyRule and key in {"upper", "lower"}:
+            return f"{start}no key '{key}'\nwrite: by = \"{key}\""
         keys = list(model.model_fields)
         return f"{start}no key '{key}'{did_you_mean(key, keys)}\nkeys: {', '.join(keys)}"
     if first["type"] == "missing":
@@ -206,6 +208,6 @@ def _wrong(key: str, given: object, message: str) -> str:
     if key == "estimate":
         return (
             f"estimate={given!r} is not of the form FAMILY.PLUGIN.ESTIMATE or FAMILY.ESTIMATE, "
-            "with [GROUP] or without\nfor example: membership.*.auc"
+            'with [GROUP] or without\nfor example: estimate = "membership.*.auc", and below it: max = 0.60'
         )
     return f"{key}={given!r}: {message[0].lower()}{message[1:]}"

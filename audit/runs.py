@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from .errors import BadInputError
 from .record import SCHEMA_VERSION, AuditRecord
 
@@ -35,8 +37,9 @@ def parse_record(text: str, file: str) -> AuditRecord:
     """
     try:
         return AuditRecord.model_validate_json(text)
-    except ValueError as error:
-        why = str(error).splitlines()[0]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
@@ -49,7 +52,7 @@ def parse_record(text: str, file: str) -> AuditRecord:
             f"'{file}' has schema version {version}, this privbench reads up to {SCHEMA_VERSION}\n"
             "update privbench, or write the record again with this version"
         )
-    raise BadInputError(f"'{file}' is not a record of privbench: {why}")
+    raise BadInputError(f"'{file}' is not a record of privbench: {why}\nrun the audit again, or restore it")
 
 
 def find_runs(folder: Path) -> Iterator[Path]:

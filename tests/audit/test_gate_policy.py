@@ -171,6 +171,12 @@ def test_a_rule_that_matches_nothing_is_inconclusive_unless_it_says_otherwise(pa
     assert [r.outcome for r in found if r.name == path] == expected
 
 
+def test_a_group_that_nothing_reports_is_answered_with_those_that_there_are():
+    rule = outcome(audit(), 'estimate = "utility.dice[synthetc]"\nmin = 0.7')
+    assert rule.outcome == "inconclusive"
+    assert rule.reason == "not in this record: of dice there is [synthetic], [real]"
+
+
 def test_a_metric_that_broke_leaves_its_rule_open():
     broken = finding("dice", "utility", status="error", reason="out of memory")
     found = gate(audit(dice=broken), policy('estimate = "utility.dice[synthetic]"\nmin = 0.7'))

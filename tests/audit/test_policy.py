@@ -77,6 +77,8 @@ def test_a_path_names_family_plugin_estimate_and_group(path, parts):
         ("version = 1\n[[rule]]\nestimate = 'membership.*.auc'\n", "this one has none"),
         ("version = 1\n[[rule]]\nmax = 1\n", "rule 1: 'estimate' is missing"),
         ("version = 1\n[[rule]]\nestimate = 'auc'\nmax = 1\n", "estimate='auc' is not of the form"),
+        ("version = 1\n[[rule]]\nestimate = 'membership.*.auc max 0.60'\n", "and below it: max = 0.60"),
+        (f"version = 1\n{RULE}upper = true\n", "no key 'upper'\nwrite: by = \"upper\""),
         ("version = 1\n[[rule]]\nestimate = 'membership.*.auc'\nmax = nan\n", "max=nan"),
         ("version = 1\n[[rule]]\nestimate = 'membership.*.auc'\nmax = inf\n", "max=inf"),
         ("version = 1\n[[rule]]\nestimate = 'membership.*.auc'\nmax = '0.6'\n", "max='0.6'"),
@@ -138,7 +140,9 @@ def test_an_estimate_without_an_overall_figure_names_its_groups():
     rules = policy('[[rule]]\nestimate = "utility.dice"\nmin = 0.7\n')
     with pytest.raises(BadInputError, match=r'write for example "utility.dice\[synthetic\]"\ngroups: synthetic, real'):
         check_names(rules, audit(), "policy.toml")
-    check_names(rules, audit(dice=None), "policy.toml")
+    for record in (audit(dice=None), None):
+        with pytest.raises(BadInputError, match=r'write for example "utility.dice\[synthetic\]"'):
+            check_names(rules, record, "policy.toml")
 
 
 def test_what_an_installed_plugin_would_have_reported_is_taken_on_trust():

@@ -72,7 +72,7 @@ def test_an_unknown_field_is_refused_wherever_it_stands(path, content):
 def test_a_record_of_an_unknown_version_is_refused(content, tmp_path, version):
     file = tmp_path / "record.json"
     file.write_text(json.dumps(content | {"schema_version": version}))
-    with pytest.raises(BadInputError, match="is not a record of privbench"):
+    with pytest.raises(BadInputError, match="is not a record of privbench: schema_version: Input should be 1, 2"):
         load_record(file)
 
 
