@@ -81,8 +81,8 @@ def test_rules_show_value_interval_limit_and_smallest_leak_where_the_record_has_
 
 def test_what_many_attacks_lack_alike_is_said_once():
     attacks = tuple(
-        membership(name, "SAMPLES", (value, value - 0.1, value + 0.1), 1)
-        for name, value in (("logan", 0.55), ("domias", 0.52), ("gan-leaks", 0.47))
+        membership("loss", "SAMPLES", (value, value - 0.1, value + 0.1), 1).model_copy(update={"plugin": name})
+        for name, value in (("logan", 0.55), ("domias", 0.52), ("loss", 0.47))
     )
     rules = tuple(
         Rule(
@@ -97,9 +97,9 @@ def test_what_many_attacks_lack_alike_is_said_once():
     record = record.model_copy(update={"verdict": Verdict(outcome="inconclusive", rules=rules)})
     (line,) = reasons_of(record)
     assert line.startswith("Inference: membership AUC of 3 attacks: values 0.470 to 0.550, allowed: 0.4 to 0.6; each")
-    assert line.endswith("(logan, domias and gan-leaks)")
+    assert line.endswith("(logan, domias and loss)")
     _, step = next_steps_of(record)
-    assert step.startswith("Inference, logan, domias and gan-leaks: ")
+    assert step.startswith("Inference, logan, domias and loss: ")
 
 
 def test_a_share_reads_as_a_percentage_wherever_it_stands():
