@@ -48,6 +48,7 @@ class PowerTable:
         methods: how the numbers were computed, each way once.
         families: those of attacks for which leaks were planted.
         best: for each row what each family sees of it; None where it was not planted for any of its attacks.
+        only: for each family its attack where it has one alone; else "".
     """
 
     attacks: tuple[Finding, ...]
@@ -55,6 +56,7 @@ class PowerTable:
     methods: tuple[str, ...]
     families: tuple[str, ...] = ()
     best: tuple[tuple[Seen | None, ...], ...] = ()
+    only: tuple[str, ...] = ()
 
 
 def power_table_of(record: AuditRecord) -> PowerTable:
@@ -69,7 +71,9 @@ def power_table_of(record: AuditRecord) -> PowerTable:
     best = tuple(
         tuple(_seen([f for f in attacks if f.family == family], group) for family in families) for group in groups
     )
-    return PowerTable(attacks, rows, tuple(dict.fromkeys(e.method for e in planted if e.method)), families, best)
+    tried = [[f.plugin for f in attacks if f.family == family and planted_in(f)] for family in families]
+    only = tuple(names[0] if len(names) == 1 else "" for names in tried)
+    return PowerTable(attacks, rows, tuple(dict.fromkeys(e.method for e in planted if e.method)), families, best, only)
 
 
 def _cell(finding: Finding, group: str) -> Estimate | None:

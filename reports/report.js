@@ -161,10 +161,10 @@
   const columnsOf = (plot, width) => plot.kind !== "power" ? 1 : Math.min(panelsOf(plot).length, width > 900 ? 4 : width > 560 ? 3 : 1);
 
   function heightOf(plot, width) {
-    if (plot.kind === "roc") return 420;
-    if (plot.kind === "bars") return 90 + 34 * plot.lines.length;
+    if (plot.kind === "roc") return 380;
+    if (plot.kind === "bars") return 80 + 26 * plot.lines.length;
     if (plot.kind === "power") return 40 + 200 * Math.ceil(panelsOf(plot).length / columnsOf(plot, width));
-    return 240;
+    return 210;
   }
 
   // Check boxes that switch lines, and a list of whose band is shown: they work with keyboard and screen reader.
