@@ -20,6 +20,8 @@ def differing(first: AuditRecord, second: AuditRecord, names: tuple[str, str] = 
         names: what to call the two in the answer.
     """
     one, other = (_parts(record) for record in (first, second))
+    if not one and not other:
+        return "there are no fingerprints of the data in either"
     unlike = [part for part in dict.fromkeys((*one, *other)) if _digest(one.get(part)) != _digest(other.get(part))]
     if not unlike:
         return ""

@@ -49,6 +49,9 @@ def gate(record: AuditRecord, policy: Policy, baseline: AuditRecord | None = Non
     rules = _rules(record.findings, policy, against)
     if baseline:
         rules.extend(line for rule in policy.rule for line in lost(rule, record, baseline))
+    if record.spec.guard and policy.guard == "required" and not any(f.family == "guard" for f in record.findings):
+        why = f"the certificate of {record.spec.guard.name} was not proved in this audit; privbench verify-guard does"
+        rules.append(Rule(name="guard.certificate", outcome="inconclusive", reason=why))
     named = {rule.name for rule in rules}
     for finding in record.findings:
         name = f"{finding.family}.{finding.plugin}"

@@ -10,7 +10,7 @@ from .catalogue import PACKAGE_NAME
 from .estimates import check_names
 from .gate import gate
 from .policy import DEFAULT, Policy, PolicyRule, load_policy
-from .record import AuditRecord, Model, Rule, Verdict
+from .record import AuditRecord, Finding, Model, Rule, Verdict
 from .regression import REGRESSION
 from .runs import RECORD, load_record
 
@@ -157,10 +157,18 @@ def _notes(policy: Policy, record: AuditRecord, verdict: Verdict, *, baseline: b
         for name in ("comparison", "guard", "claim", "exact_copies")
         if getattr(policy, name) == "reported"
     ]
+    copies = "exact copies: no attack that ran could look for them"
+    unseen = [copies] if policy.exact_copies == "required" and not any(map(_of_copies, record.findings)) else []
     ignored = [said for rule in policy.rule if rule.missing == "ignore" for said in _ignored(rule, record, verdict)]
     regressions = any(rule.max_regression is not None for rule in policy.rule)
     unused = ["the policy has no rule with max_regression, so the baseline decided nothing"]
-    return (*reported, *ignored, *(unused if baseline and not regressions else ()))
+    return (*reported, *unseen, *ignored, *(unused if baseline and not regressions else ()))
+
+
+def _of_copies(finding: Finding) -> bool:
+    return finding.family == "memorization" and any(
+        e.name == "exact_copies" and e.value is not None for e in finding.estimates
+    )
 
 
 def _ignored(rule: PolicyRule, record: AuditRecord, verdict: Verdict) -> list[str]:

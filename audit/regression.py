@@ -38,14 +38,15 @@ def compare(
     def undecided(why: str) -> Rule:
         return Rule(name=name, outcome="inconclusive", reason=why, **stated)
 
-    if why := _incomparable(estimate, before, finding, audits):
+    if why := _incomparable(rule, estimate, before, finding, audits):
         return undecided(why)
     assert before is not None
     worse = difference([(leak(estimate), leak(before))], audit.spec.confidence)
-    assert worse is not None
+    if worse is None:
+        return _by_value(rule, estimate, before, name)
     outcome, why = _decided(rule, worse, most)
     said = (
-        f"{estimate.value:.3f} after {before.value:.3f} in the baseline: worse by {worse.value:.3f} "
+        f"{_moved(estimate, before)}: worse by {worse.value:.3f} "
         f"[{worse.low:.3f}, {worse.high:.3f}], allowed: at most {most:g}{why}; "
         + ("paired by patient" if worse.paired else "not paired: taken for independent")
     )
@@ -58,6 +59,29 @@ def compare(
         high=worse.high,
         **stated,
     )
+
+
+def _by_value(rule: PolicyRule, estimate: Estimate, before: Estimate, name: str) -> Rule:
+    """The values alone decide, as they have no intervals."""
+    now, then, most = leak(estimate).value, leak(before).value, rule.max_regression
+    assert now is not None
+    assert then is not None
+    assert most is not None
+    return Rule(
+        name=name,
+        outcome="fail" if now - then > most else "pass",
+        reason=f"{_moved(estimate, before)}: worse by {now - then:.3f}, allowed: at most {most:g}; no interval",
+        value=now - then,
+        threshold=most,
+        baseline=before.value,
+    )
+
+
+def _moved(estimate: Estimate, before: Estimate) -> str:
+    """From where to where; with both nulls where these moved too, for what is worse is told from them."""
+    said = f"{estimate.value:.3f} after {before.value:.3f} in the baseline"
+    nulls = [e.null or 0.0 for e in (estimate, before)]
+    return said if nulls[0] == nulls[1] else f"{said}, against {nulls[0]:.3f} after {nulls[1]:.3f} without leak or loss"
 
 
 def lost(rule: PolicyRule, record: AuditRecord, baseline: AuditRecord) -> list[Rule]:
@@ -85,7 +109,11 @@ def _in(baseline: AuditRecord, estimate: Estimate, finding: Finding) -> Estimate
 
 
 def _incomparable(
-    estimate: Estimate, before: Estimate | None, finding: Finding, audits: tuple[AuditRecord, AuditRecord | None]
+    rule: PolicyRule,
+    estimate: Estimate,
+    before: Estimate | None,
+    finding: Finding,
+    audits: tuple[AuditRecord, AuditRecord | None],
 ) -> str:
     """Why an estimate cannot be held against that of the baseline, or ""."""
     audit, baseline = audits
@@ -97,17 +125,23 @@ def _incomparable(
         return "the baseline does not have it"
     if unlike := differing_attack(audit, baseline, finding):
         return f"it cannot be held against the baseline's: {unlike}"
+    return _unmeasured(rule, estimate, before)
+
+
+def _unmeasured(rule: PolicyRule, estimate: Estimate, before: Estimate) -> str:
     for one, where in ((estimate, "here"), (before, "in the baseline")):
-        if one.value is None or one.low is None or one.high is None:
-            return f"could not be measured {where}: {one.note or 'it has no interval'}"
+        if one.value is None:
+            return f"could not be measured {where}: {one.note}"
+        if rule.by != "value" and (one.low is None or one.high is None):
+            return f'it has no interval {where}; by = "value" would compare the values alone'
     return ""
 
 
 def _decided(rule: PolicyRule, worse: Difference, most: float) -> tuple[Outcome, str]:
-    if rule.by == "value":
-        return ("fail", "") if worse.value > most else ("pass", "")
     if rule.by == "upper":
         return ("fail", "; its upper end is beyond it") if worse.high > most else ("pass", "")
+    if rule.by == "value":
+        return ("fail", "") if worse.value > most else ("pass", "")
     if worse.low > most:
         return "fail", ""
     return ("inconclusive", "; the interval reaches beyond it") if worse.high > most else ("pass", "")

@@ -76,7 +76,7 @@ def audit(seed=0, data=None, options=None, **changes):
     """A record with these findings; None drops one."""
     found = {name: f for name, f in (clean() | changes).items() if f is not None}
     record = load_record(FAILED)
-    spec = record.spec.model_copy(update={"seed": seed} | (options or {}))
+    spec = record.spec.model_copy(update={"seed": seed, "guard": None} | (options or {}))
     marks = [m if m.part not in (data or {}) else m.model_copy(update=data[m.part]) for m in record.data]
     return record.model_copy(update={"findings": tuple(found.values()), "spec": spec, "data": tuple(marks)})
 

@@ -180,6 +180,7 @@ def test_what_was_not_judged_is_said(tmp_path, run, command):
     (tmp_path / "p.toml").write_text(text)
     found = " ".join(command("gate", run, "--policy", "p.toml", "--baseline", run).stdout.split())
     assert "guard: reported only, as the policy says" in found
+    assert "exact copies: no attack that ran could look for them" in found
     assert "attribute.*.attribute_risk: nothing to judge, which the policy ignores" in found
     assert "the policy has no rule with max_regression, so the baseline decided nothing" in found
 

@@ -5,6 +5,7 @@ import pytest
 from privbench.audit.gate import gate, judge
 from privbench.audit.gated import exit_code_of
 from privbench.audit.policy import default_policy, parse_policy
+from privbench.audit.record import PluginSpec
 
 from .made_audits import SEEN, auc, audit, clean, dice, estimate, finding, planted
 
@@ -227,6 +228,14 @@ def test_what_holds_whatever_the_numbers_are_can_be_reported_only(switch, change
     record = audit(**changes)
     assert gate(record, policy(rule)).outcome == required
     assert gate(record, policy(rule, head=f'tested = []\n{switch} = "reported"')).outcome == "pass"
+
+
+def test_a_guard_whose_certificate_nobody_proved_is_no_pass():
+    record = audit(certificate=None)
+    guarded = record.model_copy(update={"spec": record.spec.model_copy(update={"guard": PluginSpec(name="nearest")})})
+    unguarded = record.model_copy(update={"spec": record.spec.model_copy(update={"guard": None})})
+    assert gate(guarded, default_policy()).rules[-1].name == "guard.certificate"
+    assert [gate(r, default_policy()).outcome for r in (guarded, unguarded)] == ["inconclusive", "pass"]
 
 
 def test_a_refuted_claim_fails_unless_it_is_only_reported():

@@ -71,6 +71,24 @@ def test_the_policy_says_what_decides_of_a_regression(by, expected):
     assert regression(loss(0.52), loss(0.5), f'{RULE}by = "{by}"\n').outcome == expected
 
 
+@pytest.mark.parametrize(("by", "expected"), [("interval", "inconclusive"), ("value", "fail")])
+def test_what_has_no_interval_is_compared_by_value_or_not_at_all(by, expected):
+    new, old = (audit(fid=finding("fid", "utility", estimate("fid", value))) for value in (30.0, 20.0))
+    found = regression(new, old, f'[[rule]]\nestimate = "utility.fid"\nmax_regression = 5\nby = "{by}"\n')
+    assert found.outcome == expected
+    assert 'by = "value"' in found.reason or found.value == pytest.approx(10)
+
+
+def test_where_the_null_moved_too_the_line_says_so():
+    rule = '[[rule]]\nestimate = "utility.dice[synthetic]"\nmax_regression = 0.05\n'
+    new, old = (
+        audit(dice=finding("dice", "utility", dice(*pair))) for pair in ((0.6, "synthetic", "lower", 0.7), (0.8,))
+    )
+    found = regression(new, old, rule)
+    assert found.value == pytest.approx(0.05)
+    assert "0.600 after 0.800 in the baseline, against 0.700 after 0.850 without leak or loss" in found.reason
+
+
 def test_without_a_baseline_a_regression_is_left_open_unless_the_rule_ignores_that():
     assert "no baseline" in regression(loss(0.5), None).reason
     assert gate(loss(0.5), policy(), None).outcome == "inconclusive"
@@ -154,6 +172,12 @@ def test_the_same_patients_are_comparable_wherever_they_lie_and_whatever_trained
     assert differing(audit(), moved) == ""
     some = audit(data={"members": OTHER})  # the generator trains on others of the same members
     assert differing(audit(), some) == ""
+
+
+def test_audits_that_know_nothing_of_their_data_are_not_taken_for_alike():
+    blank = audit().model_copy(update={"data": ()})
+    with pytest.raises(BadInputError, match="there are no fingerprints of the data"):
+        gate(blank, policy(), blank)
 
 
 def test_a_part_that_one_audit_does_not_have_is_named():
