@@ -78,9 +78,13 @@ def _by_value(rule: PolicyRule, estimate: Estimate, before: Estimate, name: str)
 
 
 def _moved(estimate: Estimate, before: Estimate) -> str:
-    """From where to where; with both nulls where these moved too, for what is worse is told from them."""
+    """From where to where; with what is worse is told from, where the two values do not show it."""
+    assert estimate.value is not None
+    assert before.value is not None
     said = f"{estimate.value:.3f} after {before.value:.3f} in the baseline"
     nulls = [e.null or 0.0 for e in (estimate, before)]
+    if estimate.worse == "both" and (estimate.value - nulls[0]) * (before.value - nulls[1]) < 0:
+        said += f", on the other side of {nulls[0]:g}"
     return said if nulls[0] == nulls[1] else f"{said}, against {nulls[0]:.3f} after {nulls[1]:.3f} without leak or loss"
 
 

@@ -54,7 +54,10 @@ def test_half_a_pair_is_no_pair():
 
 
 def test_an_attack_that_turned_round_is_no_regression():
-    assert regression(loss(0.45, 0.02), loss(0.55, 0.02)).value == pytest.approx(0.0)
+    turned = regression(loss(0.45, 0.02), loss(0.55, 0.02))
+    assert turned.value == pytest.approx(0.0)
+    assert "0.450 after 0.550 in the baseline, on the other side of 0.5: worse by" in turned.reason
+    assert "other side" not in regression(loss(0.56, 0.02), loss(0.55, 0.02)).reason
 
 
 @pytest.mark.parametrize(("now", "expected"), [(0.8, "pass"), (0.6, "fail"), (0.9, "pass")])
