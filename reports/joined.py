@@ -29,7 +29,7 @@ def roc_of(record: AuditRecord) -> Figure | None:
     return Figure(
         key="roc",
         title="How well each attack recognises training patients (ROC)",
-        caption=_caption(record, any(line.low for line in lines)),
+        caption=_caption(record, {_patients(f) for (f, _, _), line in zip(found, lines, strict=True) if line.low}),
         kind="roc",
         x_label=briefly(first.x_label),
         y_label=briefly(first.y_label),
@@ -125,15 +125,16 @@ def _rows(line: Line) -> list[tuple[str, ...]]:
     ]
 
 
-def _caption(record: AuditRecord, banded: bool) -> str:
+def _caption(record: AuditRecord, banded: set[tuple[int, int]]) -> str:
     said = (
         "Both axes are logarithmic, so that the patients an attacker is most certain of can be seen at the left. On "
         "the dashed diagonal an attack is no better than chance; a curve above it is a leak. Points at zero are drawn "
         "at the edge."
     )
+    sizes = " or ".join(f"{members} training and {others} other patients" for members, others in sorted(banded))
     band = (
-        " The shaded band says where the true curve of one attack lies at each point, with "
+        " The shaded band says where the true curve of one attack lies at each point, with at least "
         f"{record.spec.confidence:.0%} confidence for each point by itself (exact Clopper-Pearson rectangles of both "
-        "rates). A band that holds the diagonal shows no leak there."
+        f"rates, over {sizes}). A band that holds the diagonal shows no leak there."
     )
-    return said + band * banded
+    return said + band * bool(banded)

@@ -10,10 +10,11 @@ import pytest
 
 from privbench.audit.cli.tables import print_record
 from privbench.audit.record import AuditRecord
+from privbench.audit.runs import load_record
 from privbench.reports.advice import next_steps_of
 from privbench.reports.criteria import criteria_of
 from privbench.reports.html import html
-from privbench.reports.joined import power_of
+from privbench.reports.joined import power_of, roc_of
 from privbench.reports.junit import junit
 from privbench.reports.md import md
 from privbench.reports.measures import MEASURES
@@ -239,3 +240,15 @@ def test_few_attacks_are_all_large(record):
     for criterion in criteria_of(record):
         assert criterion.small == ()
         assert len(criterion.large) == sum(e.value is not None for _, e in criterion.measured)
+
+
+def test_the_band_of_a_roc_curve_says_its_method_and_on_how_many_patients_it_rests():
+    record = load_record(Path(__file__).parents[1] / "records" / "v5.json")
+    drawn = roc_of(record)
+    assert drawn is not None
+    aucs = [f.estimate("auc") for f in record.findings if f.status == "ok" and f.estimate("auc")]
+    found = re.search(
+        r"at least 95% confidence for each point by itself .* over (\d+) training and (\d+)", drawn.caption
+    )
+    assert found
+    assert int(found[1]) + int(found[2]) in {auc.n for auc in aucs if auc}
