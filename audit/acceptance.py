@@ -7,7 +7,7 @@ from .baseline import Baseline, Decision, load_baseline, record_of
 from .comparable import differing, differing_attack
 from .errors import BadInputError
 from .gated import Gated, judged
-from .policy import Policy, load_policy
+from .policy import Policy, load_policy, path_of
 from .record import AuditRecord, Estimate
 from .runs import load_record
 from .statistics.differences import Difference, difference, leak
@@ -113,8 +113,7 @@ def _changes(record: AuditRecord, before: AuditRecord, policy: Policy) -> tuple[
             )
             why = differing_attack(record, before, finding)
             for estimate in (e for e in finding.estimates if rule.pattern.fits(e)):
-                group = f"[{estimate.group}]" if estimate.group else ""
-                name = f"{finding.family}.{finding.plugin}.{estimate.name}{group}"
+                name = path_of(finding, estimate)
                 former = there.estimate(estimate.name, estimate.group) if there else None
                 found[name] = _change(name, estimate, former, record.spec.confidence, why)
     return tuple(found.values())

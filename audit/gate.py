@@ -7,7 +7,7 @@ from .comparable import differing
 from .errors import BadInputError
 from .limits import hold, sees, stand_in
 from .measures.claim import judgement_in
-from .policy import Policy, PolicyRule, default_policy
+from .policy import Policy, PolicyRule, default_policy, path_of
 from .record import AuditRecord, Estimate, Finding, Outcome, Rule, Verdict
 from .regression import REGRESSION, compare, lost
 
@@ -177,7 +177,7 @@ def _limited(
         for estimate in meant:
             if estimate.value is None and rule.missing == "ignore":
                 continue
-            line = f"{name}.{estimate.name}" + (f"[{estimate.group}]" if estimate.group else "")
+            line = path_of(finding, estimate)
             if rule.max_regression is not None and against is not None:
                 worse = against(rule, estimate, finding, f"{line} {REGRESSION}")
                 if worse is not None:

@@ -9,7 +9,7 @@ from .baseline import Baseline, Decision, load_baseline, record_of
 from .catalogue import PACKAGE_NAME
 from .estimates import check_names
 from .gate import gate
-from .policy import DEFAULT, Policy, PolicyRule, load_policy
+from .policy import DEFAULT, Policy, PolicyRule, load_policy, path_of
 from .record import AuditRecord, Finding, Model, Rule, Verdict
 from .regression import REGRESSION
 from .runs import RECORD, load_record
@@ -178,7 +178,7 @@ def _ignored(rule: PolicyRule, record: AuditRecord, verdict: Verdict) -> list[st
         return [f"{rule.estimate}{limit}: nothing to judge, which the policy ignores"]
     asked = [f for f in record.findings if f.status == "ok" and rule.pattern.asks(f)]
     return [
-        f"{f.family}.{f.plugin}.{e.name}" + (f"[{e.group}]" if e.group else "") + f"{limit}: not measured, ignored"
+        f"{path_of(f, e)}{limit}: not measured, ignored"
         for f in asked
         for e in f.estimates
         if e.value is None and rule.pattern.fits(e)

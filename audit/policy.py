@@ -58,6 +58,12 @@ class Pattern(NamedTuple):
         return fnmatchcase(estimate.name, self.name) and fnmatchcase(estimate.group, self.group)
 
 
+def path_of(finding: Finding, estimate: Estimate) -> str:
+    """What names one estimate of a record in full: ``utility.dice.dice[synthetic]``."""
+    group = f"[{estimate.group}]" if estimate.group else ""
+    return f"{finding.family}.{finding.plugin}.{estimate.name}{group}"
+
+
 class PolicyRule(Model):
     """How much of one estimate is tolerated.
 

@@ -1,7 +1,7 @@
 """One estimate against the same one of a baseline: no worse, worse by too much, or nobody can tell."""
 
 from .comparable import differing_attack
-from .policy import PolicyRule
+from .policy import PolicyRule, path_of
 from .record import AuditRecord, Estimate, Finding, Outcome, Rule
 from .statistics.differences import Difference, difference, leak
 
@@ -94,7 +94,7 @@ def lost(rule: PolicyRule, record: AuditRecord, baseline: AuditRecord) -> list[R
         return []
     return [
         Rule(
-            name=f"{f.family}.{f.plugin}.{e.name}" + (f"[{e.group}]" if e.group else "") + f" {REGRESSION}",
+            name=f"{path_of(f, e)} {REGRESSION}",
             outcome="inconclusive",
             reason="the baseline has it, this run has not",
             threshold=rule.max_regression,
