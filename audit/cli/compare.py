@@ -63,11 +63,13 @@ def write_comparison(folders: list[Path], out: Path | None, *, quiet: bool = Fal
     """
     from ..comparison import compare as compared
     from .comparing import print_comparison
+    from .whole import write_or_say
 
-    comparison = compared(_read(folders))
+    records = _read(folders)
+    comparison = compared(records)
     folder = out or Path("runs") / f"comparison-{_key(comparison)}"
-    _write(folder / "comparison.json", _reported(comparison, "json"))
-    _write(folder / "comparison.html", _reported(comparison, "html"))
+    for form in ("json", "html"):
+        write_or_say(folder / f"comparison.{form}", _reported(comparison, form), [Path(path) for path, _ in records])
     if not quiet:
         print_comparison(comparison, folder)
     return any(entrant.failed for entrant in comparison.entrants)
@@ -76,14 +78,16 @@ def write_comparison(folders: list[Path], out: Path | None, *, quiet: bool = Fal
 def _write_format(runs: list[Path], out: Path | None, form: str) -> bool:
     """One format, on standard output or into a file."""
     from ..comparison import compare as compared
+    from .whole import write_or_say
 
     _refuse_unknown(form)
-    comparison = compared(_read(runs))
+    records = _read(runs)
+    comparison = compared(records)
     text = _reported(comparison, form)
     if out is None:
         typer.echo(text, nl=False)
     else:
-        _write(out, text)
+        write_or_say(out, text, [Path(path) for path, _ in records])
         typer.echo(f"wrote {out}", err=True)
     return any(entrant.failed for entrant in comparison.entrants)
 
@@ -139,19 +143,6 @@ def _refuse_unknown(form: str) -> None:
     if form not in formats:
         close = did_you_mean(form, formats)
         raise BadInputError(f"unknown format '{form}' of a comparison{close}\navailable: {', '.join(formats)}")
-
-
-def _write(file: Path, text: str) -> None:
-    from ..errors import BadInputError
-    from ..store import unwritable
-    from ..whole import write_text_whole
-
-    if file.is_dir():
-        raise BadInputError(f"'{file}' is a folder, the output a file\nname a file with --out")
-    try:
-        write_text_whole(file, text)
-    except OSError as error:
-        raise unwritable("output", file.parent, error) or error from error
 
 
 def _key(comparison: "Comparison") -> str:

@@ -30,9 +30,8 @@ def report(
     from ..record import AuditRecord
     from ..registry import load
     from ..runs import load_record
-    from ..store import unwritable
     from ..types import ImageSet
-    from ..whole import write_text_whole
+    from .whole import write_or_say
 
     record = load_record(run)
     plugin = load("report", form)
@@ -47,10 +46,7 @@ def report(
     if out is None:
         typer.echo(text)
         return
-    try:
-        write_text_whole(out, text)
-    except OSError as error:
-        raise unwritable("output", out, error) or error from error
+    write_or_say(out, text, [run])
     typer.echo(f"wrote {out}{': images of training patients, do not share' if show_real else ''}", err=True)
 
 

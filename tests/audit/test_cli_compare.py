@@ -64,6 +64,14 @@ def test_a_format_goes_to_standard_output_and_nothing_is_written(command, runs, 
     assert file.read_text(encoding="utf-8").startswith("# Comparison on brain-sim")
 
 
+def test_what_is_compared_is_not_overwritten(command, runs):
+    record = min(runs.glob("*/record.json"))
+    before = record.read_bytes()
+    done = command("compare", "runs", "--format", "csv", "--out", record)
+    assert (done.returncode, "would be overwritten" in done.stderr) == (2, True)
+    assert record.read_bytes() == before
+
+
 def test_a_broken_plugin_in_a_compared_run_exits_with_four(command, tmp_path):
     broken = audit("b", extra=(found("domias", "membership", status="error", reason="LinAlgError"),))
     write(tmp_path / "runs", [("a", audit("a")), ("b", broken)])
@@ -94,7 +102,7 @@ def test_hostile_names_do_nothing_to_a_terminal(tmp_path, capsys):
         (["runs", "--format", "pdf"], "unknown format 'pdf'"),
         (["runs", "--format", "htm"], "did you mean 'html'"),
         (["runs", "--out", "a-file"], "a-file"),
-        (["runs", "-f", "md", "--out", "empty"], "is a folder"),
+        (["runs", "-f", "md", "--out", "empty"], "Is a directory"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_two_lines(command, tmp_path, arguments, says):

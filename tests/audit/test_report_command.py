@@ -32,3 +32,12 @@ def test_every_audit_format_is_written_where_it_is_asked_for(run):
         out = run / f"out.{form}"
         assert CliRunner().invoke(app, ["report", str(run), "--format", form, "--out", str(out)]).exit_code == 0
         assert out.stat().st_size > 500
+
+
+def test_a_run_does_not_lose_its_record_to_its_report(run):
+    before = (run / "record.json").read_bytes()
+    asked = ["report", str(run), "--format", "md", "--out", str(run / "record.json")]
+    error = CliRunner().invoke(app, asked).exception
+    assert isinstance(error, BadInputError)
+    assert "would be overwritten" in str(error)
+    assert (run / "record.json").read_bytes() == before
