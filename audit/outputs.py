@@ -203,6 +203,11 @@ def _claim(path: Path, spec: AuditSpec) -> None:
     """Refuse a folder of another audit; write this one's spec into an empty one, or over one that came to nothing."""
     file = path / SPEC
     if not (path / RECORD).exists():
+        if not file.exists() and next(path.glob(f"*/{SPEC}"), None):
+            raise BadInputError(
+                f"'{path}' is a folder around other runs; this one needs its own\n"
+                f"name one in it, e.g. --out {path / 'NAME'}"
+            )
         shutil.rmtree(path / "confidential", ignore_errors=True)
         write_text_whole(file, spec.model_dump_json(indent=1))
         return

@@ -136,6 +136,10 @@ def resolve(spec: AuditSpec) -> tuple[AuditSpec, dict[tuple[str, str], Plugin]]:
     """
     plugins: dict[tuple[str, str], Plugin] = {}
 
+    if spec.guard and spec.guard.name == "none" and spec.guard.options:
+        name = next(iter(spec.guard.options))
+        raise BadInputError(f"guard 'none' has no option '{name}'\ndrop the option, or name a guard")
+
     def settle(kind: Kind, asked: PluginSpec) -> PluginSpec:
         plugin = plugins[kind, asked.name] = load(kind, asked.name)
         options = plugin.options(asked.options, spec.budget)

@@ -69,9 +69,8 @@ def _print_differences(comparison: Comparison, leads: tuple[Compared, ...], cons
     """The surest differences of the leading figures, worse entrant first; and the figures that show none."""
     labels = [escape(entrant.label) for entrant in comparison.entrants]
     shown = sorted(((d.adjusted, i, c, d) for i, c in enumerate(leads) for d in c.shown), key=lambda one: one[:2])
-    console.print(
-        "differences, p corrected for the number of pairs" if shown else "no difference is shown", style="bold"
-    )
+    computed = "no difference is shown" if any(c.differences for c in leads) else "no difference could be computed"
+    console.print("differences, p corrected for the number of pairs" if shown else computed, style="bold")
     for _, _, compared, found in shown[:LINES]:
         worse, better = (found.first, found.second) if found.better == found.second else (found.second, found.first)
         turn = 1 if worse == found.first else -1

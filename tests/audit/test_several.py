@@ -137,6 +137,7 @@ def test_what_is_wrong_with_any_of_them_is_said_before_the_first_trains(several,
         (("-g", "copycat", "--repeat", "0"), "repeat=0 is not a number of seeds"),
         (("-g", "copycat", "-g", "dp-ldm:epsilon"), "'epsilon' has no value"),
         (("-g", "copycat", "-g", "fresh", "--generator-opt", "leak=1"), "could be meant for copycat or fresh"),
+        (("-g", "dfgm", "--guard", "none:quantile=0.1"), "guard 'none' has no option 'quantile'"),
         (("--spec", "matrix.toml"), "no key 'generatrs'; did you mean 'generators'?"),
     ],
 )
@@ -153,6 +154,16 @@ def test_the_folder_of_one_audit_holds_no_others(several, tmp_path):
     (tmp_path / "one" / "spec.json").touch()
     with pytest.raises(BadInputError, match="is the run folder of one audit"):
         several({"generators": ["copycat", "example-few"]}, out=tmp_path / "one")
+
+
+def test_the_folder_around_others_is_not_the_run_folder_of_one(example, tmp_path):
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "spec.json").touch()
+    (spec,) = expand(ASKED | {"generator": "copycat"})
+    with pytest.raises(BadInputError, match="is a folder around other runs") as error:
+        run_one(spec, out=tmp_path / "runs")
+    assert len(str(error.value).splitlines()) == 2
+    assert not (tmp_path / "runs" / "spec.json").exists()
 
 
 def test_a_cohort_that_lacks_what_the_last_one_needs_stops_them_all(several, tmp_path):
