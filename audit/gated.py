@@ -109,7 +109,7 @@ def judged(run: Path, policy: Path | None = None, baseline: Path | None = None, 
         verdict=verdict,
         exit_code=exit_code_of(verdict, record),
         broken=broken(record),
-        notes=_notes(rules, record, verdict, baseline=before is not None),
+        notes=_notes(rules, record, verdict, None if before is None else record_of(before)),
         run=source(run),
         policy_file=source(policy or DEFAULT, "" if policy else "default policy"),
         policy=rules,
@@ -150,7 +150,7 @@ def broken(record: AuditRecord) -> tuple[str, ...]:
     return tuple(f"{f.family}.{f.plugin}: {f.reason}" for f in record.findings if f.status == "error")
 
 
-def _notes(policy: Policy, record: AuditRecord, verdict: Verdict, *, baseline: bool) -> tuple[str, ...]:
+def _notes(policy: Policy, record: AuditRecord, verdict: Verdict, baseline: AuditRecord | None) -> tuple[str, ...]:
     """What a reader might believe to have been judged, and was not."""
     reported = [
         f"{name.replace('_', ' ')}: reported only, as the policy says"
@@ -161,8 +161,12 @@ def _notes(policy: Policy, record: AuditRecord, verdict: Verdict, *, baseline: b
     unseen = [copies] if policy.exact_copies == "required" and not any(map(_of_copies, record.findings)) else []
     ignored = [said for rule in policy.rule if rule.missing == "ignore" for said in _ignored(rule, record, verdict)]
     regressions = any(rule.max_regression is not None for rule in policy.rule)
-    unused = ["the policy has no rule with max_regression, so the baseline decided nothing"]
-    return (*reported, *unseen, *ignored, *(unused if baseline and not regressions else ()))
+    held = []
+    if baseline and not regressions:
+        held = ["the policy has no rule with max_regression, so the baseline decided nothing"]
+    elif baseline == record:
+        held = ["the baseline is this very audit, so no regression can show"]
+    return (*reported, *unseen, *ignored, *held)
 
 
 def _of_copies(finding: Finding) -> bool:

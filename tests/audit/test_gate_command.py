@@ -190,6 +190,9 @@ def test_a_regression_that_the_policy_ignores_for_want_of_a_baseline_is_said(tmp
     (tmp_path / "p.toml").write_text(DEFAULT.read_text() + rule)
     found = command("gate", run, "--policy", "p.toml", env={"COLUMNS": "200"})
     assert found.returncode == 0
+    (tmp_path / "q.toml").write_text(DEFAULT.read_text() + rule.replace("ignore", "inconclusive"))
+    itself = command("gate", run, "--policy", "q.toml", "--baseline", run, env={"COLUMNS": "200"})
+    assert "the baseline is this very audit, so no regression can show" in itself.stdout
     assert "membership.*.auc regression: nothing to judge, which the policy ignores" in found.stdout
 
 
