@@ -164,7 +164,7 @@
     if (plot.kind === "roc") return 380;
     if (plot.kind === "bars") return 80 + 26 * plot.lines.length;
     if (plot.kind === "power") return 40 + 200 * Math.ceil(panelsOf(plot).length / columnsOf(plot, width));
-    return 240;
+    return 260;
   }
 
   // Check boxes that switch lines, and a list of whose band is shown: they work with keyboard and screen reader.
