@@ -10,7 +10,7 @@ from .catalogue import PACKAGE_NAME
 from .estimates import check_names
 from .gate import gate
 from .policy import DEFAULT, Policy, PolicyRule, load_policy, path_of
-from .record import AuditRecord, Finding, Model, Rule, Verdict
+from .record import AuditRecord, Finding, Fingerprint, Model, Rule, Verdict
 from .regression import REGRESSION
 from .runs import RECORD, load_record
 
@@ -166,7 +166,19 @@ def _notes(policy: Policy, record: AuditRecord, verdict: Verdict, baseline: Audi
         held = ["the policy has no rule with max_regression, so the baseline decided nothing"]
     elif baseline == record:
         held = ["the baseline is this very audit, so no regression can show"]
+    elif baseline and len({members.sha256 for members in (_members(record), _members(baseline)) if members}) > 1:
+        counts = f"trained on {_patients(record)} patients, in the baseline on {_patients(baseline)}"
+        held = [f"{counts}: attacks ask about who was trained on, and these are not the same"]
     return (*reported, *unseen, *ignored, *held)
+
+
+def _members(record: AuditRecord) -> Fingerprint | None:
+    return next((mark for mark in record.data if mark.part == "members"), None)
+
+
+def _patients(record: AuditRecord) -> str:
+    members = _members(record)
+    return "unknown" if members is None else f"{members.patients:,}"
 
 
 def _of_copies(finding: Finding) -> bool:

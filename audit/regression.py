@@ -41,12 +41,12 @@ def compare(
     if why := _incomparable(rule, estimate, before, finding, audits):
         return undecided(why)
     assert before is not None
-    worse = difference([(leak(estimate), leak(before))], audit.spec.confidence)
+    worse = difference([(_turned(estimate, finding), _turned(before, finding))], audit.spec.confidence)
     if worse is None:
-        return _by_value(rule, estimate, before, name)
+        return _by_value(rule, estimate, before, finding, name)
     outcome, why = _decided(rule, worse, most)
     said = (
-        f"{_moved(estimate, before)}: worse by {worse.value:.3f} "
+        f"{_moved(estimate, before, finding)}: worse by {worse.value:.3f} "
         f"[{worse.low:.3f}, {worse.high:.3f}], allowed: at most {most:g}{why}; "
         + ("paired by patient" if worse.paired else "not paired: taken for independent")
     )
@@ -61,23 +61,30 @@ def compare(
     )
 
 
-def _by_value(rule: PolicyRule, estimate: Estimate, before: Estimate, name: str) -> Rule:
+def _turned(estimate: Estimate, finding: Finding) -> Estimate:
+    """So that higher is worse. What a metric is held against, real images say, is measured too: it is left out."""
+    own = finding.kind == "metric" and estimate.worse != "both"
+    return leak(estimate.model_copy(update={"null": None}) if own else estimate)
+
+
+def _by_value(rule: PolicyRule, estimate: Estimate, before: Estimate, finding: Finding, name: str) -> Rule:
     """The values alone decide, as they have no intervals."""
-    now, then, most = leak(estimate).value, leak(before).value, rule.max_regression
+    now, then, most = _turned(estimate, finding).value, _turned(before, finding).value, rule.max_regression
     assert now is not None
     assert then is not None
     assert most is not None
+    moved = _moved(estimate, before, finding)
     return Rule(
         name=name,
         outcome="fail" if now - then > most else "pass",
-        reason=f"{_moved(estimate, before)}: worse by {now - then:.3f}, allowed: at most {most:g}; no interval",
+        reason=f"{moved}: worse by {now - then:.3f}, allowed: at most {most:g}; no interval",
         value=now - then,
         threshold=most,
         baseline=before.value,
     )
 
 
-def _moved(estimate: Estimate, before: Estimate) -> str:
+def _moved(estimate: Estimate, before: Estimate, finding: Finding) -> str:
     """From where to where; with what is worse is told from, where the two values do not show it."""
     assert estimate.value is not None
     assert before.value is not None
@@ -85,7 +92,8 @@ def _moved(estimate: Estimate, before: Estimate) -> str:
     nulls = [e.null or 0.0 for e in (estimate, before)]
     if estimate.worse == "both" and (estimate.value - nulls[0]) * (before.value - nulls[1]) < 0:
         said += f", on the other side of {nulls[0]:g}"
-    return said if nulls[0] == nulls[1] else f"{said}, against {nulls[0]:.3f} after {nulls[1]:.3f} without leak or loss"
+    shows = finding.kind == "metric" or nulls[0] == nulls[1]
+    return said if shows else f"{said}, against {nulls[0]:.3f} after {nulls[1]:.3f} without leak or loss"
 
 
 def lost(rule: PolicyRule, record: AuditRecord, baseline: AuditRecord) -> list[Rule]:

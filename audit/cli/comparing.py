@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..comparison import Cell, Compared, Comparison, Entrant, leads_of
+from .markup import escape
 
 COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 WIDE = 4

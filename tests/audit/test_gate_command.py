@@ -196,6 +196,20 @@ def test_a_regression_that_the_policy_ignores_for_want_of_a_baseline_is_said(tmp
     assert "membership.*.auc regression: nothing to judge, which the policy ignores" in found.stdout
 
 
+def test_a_baseline_that_trained_on_fewer_of_the_same_patients_is_said(tmp_path):
+    one = audit(loss=finding("loss", "membership", auc(0.5)))
+    whole = next(mark for mark in one.data if mark.part == "members")
+    some = whole.model_copy(update={"patients": 7, "sha256": "e" * 64})
+    every = (some, whole.model_copy(update={"part": "all members"}), *(m for m in one.data if m is not whole))
+    (tmp_path / "p.toml").write_text(
+        'version = 1\ntested = []\n[[rule]]\nestimate = "membership.loss.auc"\nmax_regression = 0.1\n'
+    )
+    new = write(tmp_path / "new.json", one)
+    old = write(tmp_path / "old.json", one.model_copy(update={"data": every}))
+    notes = judged(new, tmp_path / "p.toml", old).notes
+    assert any(note.startswith(f"trained on {whole.patients} patients, in the baseline on 7: ") for note in notes)
+
+
 def test_a_line_carries_the_policys_own_reason(run):
     gated = judged(run)
     lines = {rule.name: why_of(rule, gated.policy) for rule in gated.verdict.rules}

@@ -82,14 +82,25 @@ def test_what_has_no_interval_is_compared_by_value_or_not_at_all(by, expected):
     assert 'by = "value"' in found.reason or found.value == pytest.approx(10)
 
 
-def test_where_the_null_moved_too_the_line_says_so():
+def test_utility_is_compared_by_its_value_whatever_real_images_gave():
     rule = '[[rule]]\nestimate = "utility.dice[synthetic]"\nmax_regression = 0.05\n'
     new, old = (
         audit(dice=finding("dice", "utility", dice(*pair))) for pair in ((0.6, "synthetic", "lower", 0.7), (0.8,))
     )
     found = regression(new, old, rule)
+    assert found.value == pytest.approx(0.2)
+    assert found.reason.startswith("0.600 after 0.800 in the baseline: worse by 0.200")
+
+
+def test_where_chance_moved_too_the_line_of_an_attack_says_so():
+    rule = '[[rule]]\nestimate = "reidentification.map@r"\nmax_regression = 0.05\n'
+    new, old = (
+        audit(siamese=finding("siamese", "reidentification", estimate("map@r", value, null=null)))
+        for value, null in ((0.3, 0.2), (0.1, 0.05))
+    )
+    found = regression(new, old, rule + 'by = "value"\n')
     assert found.value == pytest.approx(0.05)
-    assert "0.600 after 0.800 in the baseline, against 0.700 after 0.850 without leak or loss" in found.reason
+    assert "0.300 after 0.100 in the baseline, against 0.200 after 0.050 without leak or loss" in found.reason
 
 
 def test_without_a_baseline_a_regression_is_left_open_unless_the_rule_ignores_that():
