@@ -22,7 +22,7 @@ _CRITERIA = ("memorization", "reidentification", "membership")
 
 def verdict_sentence(record: AuditRecord) -> str:
     """One sentence without jargon; what it leaves out is counted, and listed elsewhere."""
-    return f"{_came_out(record)}; {_tested(record)}, {_untested(record)}."
+    return f"{_came_out(record)}; {_tested(record)}{_untested(record)}."
 
 
 def _came_out(record: AuditRecord) -> str:
@@ -69,8 +69,8 @@ def _untested(record: AuditRecord) -> str:
     said = gaps + ([f"{counted(more, 'further risk')} listed below"] if more else [])
     broke = f", and {counted(broken, 'test')} broke" if broken else ""
     if not said:
-        return f"and no risk that it knows of was left out{broke}"
-    return f"not tested {'was' if len(said) == 1 else 'were'} {listed(said)}{broke}"
+        return f", and no risk that it knows of was left out{broke}"
+    return f"; not tested: {listed(said)}{broke}"
 
 
 def _missing(done: set[str]) -> list[tuple[str, str]]:

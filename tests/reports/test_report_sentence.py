@@ -31,7 +31,7 @@ def test_a_pass_names_what_was_tested_by_whom_and_what_was_not():
     assert said.startswith("No leakage above the limits was found by the tests that were run: all ")
     assert "singling out, linkability and inference were tested with" in said
     assert "an attacker who can also query the model" in said
-    assert "not tested were attackers who hold the model itself and" in said
+    assert "; not tested: attackers who hold the model itself and" in said
 
 
 def test_a_fail_names_the_criterion_and_that_a_test_broke():
