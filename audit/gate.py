@@ -27,7 +27,7 @@ Regression = Callable[[PolicyRule, Estimate, Finding, str], Rule | None]
 
 
 def gate(record: AuditRecord, policy: Policy, baseline: AuditRecord | None = None) -> Verdict:
-    """What a policy says of a finished audit: as ``judge``, and nothing passes where a plugin failed.
+    """What a policy says of a finished audit: as ``judge``, and of what became worse than in a baseline.
 
     Args:
         record: of the audit.
@@ -52,11 +52,6 @@ def gate(record: AuditRecord, policy: Policy, baseline: AuditRecord | None = Non
     if record.spec.guard and policy.guard == "required" and not any(f.family == "guard" for f in record.findings):
         why = f"the certificate of {record.spec.guard.name} was not proved in this audit; privbench verify-guard does"
         rules.append(Rule(name="guard.certificate", outcome="inconclusive", reason=why))
-    named = {rule.name for rule in rules}
-    for finding in record.findings:
-        name = f"{finding.family}.{finding.plugin}"
-        if finding.status == "error" and name not in named:
-            rules.append(Rule(name=name, outcome="inconclusive", reason=f"error: {finding.reason}"))
     return _together(rules)
 
 
@@ -68,7 +63,7 @@ def judge(findings: tuple[Finding, ...], policy: Policy | None = None) -> Verdic
 
     A limit fails when the whole interval lies beyond it, passes when the whole interval lies within it *and* the
     attack could have seen it crossed, and is inconclusive otherwise. What could not be measured never passes,
-    and nothing passes where members and holdout cannot fairly be compared.
+    and nothing passes where members and holdout cannot fairly be compared, or where a plugin failed.
 
     Of several attacks of one family each must stay within the limit, which needs no correction for their number: all
     must, not one. That a leak would have been seen is asked of the family: an attack that sees the same kinds of leak
@@ -110,7 +105,11 @@ def _rules(findings: tuple[Finding, ...], policy: Policy, against: Regression | 
     if not answered and all(rule.outcome == "pass" for rule in rules):
         why = "none of its rules judged anything, and that alone is no pass"
         rules.append(Rule(name="policy", outcome="inconclusive", reason=why))
-    return rules
+    named = {rule.name for rule in rules}
+    broken = [(f"{f.family}.{f.plugin}", f.reason) for f in findings if f.status == "error"]
+    return rules + [
+        Rule(name=name, outcome="inconclusive", reason=f"error: {why}") for name, why in broken if name not in named
+    ]
 
 
 def _fairness(findings: tuple[Finding, ...]) -> list[Rule]:

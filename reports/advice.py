@@ -151,16 +151,17 @@ def _missing_of(rules: list[Rule], record: AuditRecord) -> tuple[str, ...]:
     """What these rules lack; what several attacks lack alike is said once."""
     lacks: dict[tuple[str, str], dict[str, None]] = {}
     for rule in rules:
-        attack, said = _missing(rule, record)
-        lacks.setdefault((CRITERIA.get(rule.name.partition(".")[0], "") if attack else "", said), {})[attack] = None
+        plugin, said = _missing(rule, record)
+        family = rule.name.partition(".")[0]
+        whose = CRITERIA.get(family, family.capitalize()) if plugin else ""
+        lacks.setdefault((whose, said), {})[plugin] = None
     return tuple(
-        f"{criterion}, {listed(list(attacks))}: {said}" if criterion else said
-        for (criterion, said), attacks in lacks.items()
+        f"{whose}, {listed(list(plugins))}: {said}" if whose else said for (whose, said), plugins in lacks.items()
     )
 
 
 def _missing(rule: Rule, record: AuditRecord) -> tuple[str, str]:
-    """The attack that lacks something, or "" where no single one does, and what is to be done."""
+    """The plugin that lacks something, or "" where no single one does, and what is to be done."""
     family, _, rest = rule.name.partition(".")
     plugin, _, name = rest.partition(".")
     criterion = CRITERIA.get(family, family)

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..record import AuditRecord, AuditSpec
-
 if TYPE_CHECKING:
+    from ..record import AuditRecord, AuditSpec
     from ..tracking import Tracker
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 4, 130
 
 
 def audit(
-    spec: AuditSpec,
+    spec: "AuditSpec",
     *,
     out: Path | None,
     store: Path | None,
@@ -66,7 +65,7 @@ def typed() -> str:
     return shlex.join(["privbench", *sys.argv[1:]])
 
 
-def broke(record: AuditRecord) -> bool:
+def broke(record: "AuditRecord") -> bool:
     """Whether a plugin failed."""
     return any(finding.status == "error" for finding in record.findings)
 
@@ -77,7 +76,7 @@ def interrupted() -> typer.Exit:
     return typer.Exit(INTERRUPTED)
 
 
-def log(tracker: "Tracker", record: AuditRecord, folder: Path, *, quiet: bool) -> bool:
+def log(tracker: "Tracker", record: "AuditRecord", folder: Path, *, quiet: bool) -> bool:
     """Log a finished audit, and say where; False if that failed, which loses nothing of the audit."""
     from ..tracking import TrackingError
 

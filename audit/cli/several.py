@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from ..errors import BadInputError
-from ..record import AuditRecord, AuditSpec
 from .auditing import BAD_INPUT, FAILED, broke, interrupted, log, typed
 
 if TYPE_CHECKING:
+    from ..record import AuditRecord, AuditSpec
     from ..tracking import Tracker
     from .console import TerminalProgress
 
@@ -22,7 +22,7 @@ Ending = Literal["done", "failed", "bad input"]
 
 
 def audit_several(
-    specs: Sequence[AuditSpec],
+    specs: "Sequence[AuditSpec]",
     *,
     out: Path | None,
     store: Path | None,
@@ -89,7 +89,7 @@ class _OneByOne:
     tracker: "Tracker | None"
     quiet: bool = field(kw_only=True)
     debug: bool = field(kw_only=True)
-    records: list[AuditRecord] = field(default_factory=list)
+    records: "list[AuditRecord]" = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     endings: set[Ending] = field(default_factory=set)
 
@@ -98,7 +98,7 @@ class _OneByOne:
         """The exit code: 2 where something can be mended, 4 where something failed."""
         return BAD_INPUT if "bad input" in self.endings else FAILED if "failed" in self.endings else 0
 
-    def checked(self, specs: Sequence[AuditSpec]) -> list[AuditSpec]:
+    def checked(self, specs: "Sequence[AuditSpec]") -> "list[AuditSpec]":
         """The specs resolved: options first, which takes no time, then the cohorts.
 
         Raises:
@@ -124,7 +124,7 @@ class _OneByOne:
             check(spec, store=self.store, progress=self.progress)
         return settled
 
-    def run(self, spec: AuditSpec, headline: str, folder: Path) -> tuple[str, str] | None:
+    def run(self, spec: "AuditSpec", headline: str, folder: Path) -> tuple[str, str] | None:
         """One audit: its verdict and how long it took; None where there is no record, which is said."""
         from ..runner import run
 

@@ -225,6 +225,18 @@ def test_a_pass_does_not_ask_for_attributes_nor_does_what_could_not_be_asked_mak
     assert judge((*CLEAN.values(), broken)).outcome == "inconclusive"
 
 
+def test_a_metric_that_broke_keeps_an_audit_from_passing():
+    broken = Finding(
+        plugin="fid", kind="metric", family="utility", summary="", access="", status="error", reason="MemoryError"
+    )
+    assert judge(tuple(CLEAN.values())).outcome == "pass"
+    verdict = judge((*CLEAN.values(), broken))
+    assert verdict.outcome == "inconclusive"
+    assert [(r.name, r.reason) for r in verdict.rules if r.outcome != "pass"] == [("utility.fid", "error: MemoryError")]
+    skipped = broken.model_copy(update={"status": "skipped"})
+    assert judge((*CLEAN.values(), skipped)).outcome == "pass"
+
+
 def test_what_sees_copies_does_not_stand_in_for_what_looks_for_holes_behind_a_guard():
     calm = estimate("auc", 0.5, 0.43, 0.57, 0.59, "both", 0.5)
     holes = finding("guard-hole", "membership", calm, power=planted(hole=None))

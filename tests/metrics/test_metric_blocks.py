@@ -18,7 +18,7 @@ def blocks(patient):
 
 
 @pytest.fixture(scope="module")
-def test_set(toy):
+def unseen(toy):
     return toy("h", 140, 0, size=8)
 
 
@@ -32,20 +32,20 @@ def found_in(estimates):
     return {(e.name, e.group): e for e in estimates}
 
 
-def test_dice_of_the_patients_who_stay(test_set):
-    scores = np.random.default_rng(0).random((len(test_set), len(ARMS)))
-    found = found_in(dice_estimates(scores, ARMS, test_set, Context(), 100))
+def test_dice_of_the_patients_who_stay(unseen):
+    scores = np.random.default_rng(0).random((len(unseen), len(ARMS)))
+    found = found_in(dice_estimates(scores, ARMS, unseen, Context(), 100))
     within = found["dice-gain", "center A"]
-    in_center = left_out(test_set.patient[test_set.center == "A"])
-    for k in left_out(test_set.patient):
-        stay = blocks(test_set.patient) != k
+    in_center = left_out(unseen.patient[unseen.center == "A"])
+    for k in left_out(unseen.patient):
+        stay = blocks(unseen.patient) != k
         assert found["dice", "synthetic"].blocks[k] == pytest.approx(scores[stay, 1].mean(), rel=1e-8)
         gain = (scores[stay, 2] - scores[stay, 0]).mean()
         assert found["dice-gain", ""].blocks[k] == pytest.approx(gain, rel=1e-8)
-        here = stay & (test_set.center == "A")
+        here = stay & (unseen.center == "A")
         gain = (scores[here, 2] - scores[here, 0]).mean()
         assert within.blocks[k] == pytest.approx(gain if k in in_center else within.value, rel=1e-8)
-    assert len(in_center) < len(left_out(test_set.patient))
+    assert len(in_center) < len(left_out(unseen.patient))
     for name in ("dice-worst-center", "dice-spread"):
         assert found[name, "synthetic"].blocks == (), "a block may have one patient in the worst centre"
 
@@ -57,12 +57,12 @@ def test_a_centre_with_few_patients_has_no_blocks(toy):
     assert not found["dice-gain", "center A"].blocks
 
 
-def test_roc_auc_of_the_patients_who_stay(test_set):
-    scores = np.random.default_rng(0).random((len(test_set), 2, 2))
-    found = found_in(_estimates(scores, np.array([0, 1]), test_set, Context(), 100))
-    patients = np.unique(test_set.patient)
-    own = [test_set.patient == name for name in patients]
-    label = np.array([test_set.label[o][0] for o in own])
+def test_roc_auc_of_the_patients_who_stay(unseen):
+    scores = np.random.default_rng(0).random((len(unseen), 2, 2))
+    found = found_in(_estimates(scores, np.array([0, 1]), unseen, Context(), 100))
+    patients = np.unique(unseen.patient)
+    own = [unseen.patient == name for name in patients]
+    label = np.array([unseen.label[o][0] for o in own])
     score = np.array([scores[o, :, 1].mean(axis=0) for o in own])
     for k in left_out(patients):
         stay = blocks(patients) != k
@@ -71,7 +71,7 @@ def test_roc_auc_of_the_patients_who_stay(test_set):
         assert found["roc-auc-difference", ""].blocks[k] == pytest.approx(synthetic - real, rel=1e-7)
 
 
-def test_only_what_is_averaged_over_real_patients_can_be_paired(test_set):
+def test_only_what_is_averaged_over_real_patients_can_be_paired(unseen):
     rng = np.random.default_rng(0)
     real, synthetic, control = (
         Features(rng.normal(0, 1, (140, 4)), np.array([f"{prefix}{i}" for i in range(140)]), None) for prefix in "hsm"

@@ -1,6 +1,7 @@
 """Records made by hand, a gallery, and a browser."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from privbench.audit.types import ImageSet
 from .made_gallery import build_gallery
 from .made_hostile import HOSTILE, build_hostile
 from .made_records import build
+from .made_runs import several
+from .made_viewers import browsing
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -59,3 +62,23 @@ def browser() -> Iterator[Any]:
         chromium = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser without scripts, at a viewer of five runs."""
+    with browsing(several(tmp_path_factory.mktemp("five"))) as browser:
+        yield browser
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of runs, yet to be made."""
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def client(root: Path) -> Iterator[Callable[..., Any]]:
+    """Open a browser at a viewer of ``root``, which must be filled before."""
+    with ExitStack() as opened:
+        yield lambda **options: opened.enter_context(browsing(root, **options))

@@ -34,6 +34,16 @@ def test_a_pass_names_what_was_tested_by_whom_and_what_was_not():
     assert "; not tested: attackers who hold the model itself and" in said
 
 
+def test_a_metric_that_broke_is_named_with_what_to_do():
+    whole = passing()
+    metric = next(f for f in whole.findings if f.kind == "metric")
+    broken = metric.model_copy(update={"status": "error", "reason": "MemoryError", "estimates": (), "plots": ()})
+    findings = tuple(broken if f is metric else f for f in whole.findings)
+    rules = (*whole.verdict.rules, Rule(name=f"utility.{metric.plugin}", outcome="inconclusive", reason="error"))
+    record = whole.model_copy(update={"findings": findings, "verdict": Verdict(outcome="inconclusive", rules=rules)})
+    assert f"Utility, {metric.plugin}: it broke. Repair what the error names and audit again." in next_steps_of(record)
+
+
 def test_a_fail_names_the_criterion_and_that_a_test_broke():
     said = verdict_sentence(build())
     assert said.startswith("This audit found leakage above its limits (singling out): 1 of 11 rules failed; ")

@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from privbench.audit.record import SCHEMA_VERSION
 from privbench.reports.viewer.folder import LARGEST, LOCKS, content, find
@@ -139,15 +139,22 @@ def test_a_begun_run_is_running_while_its_lock_is_held(tmp_path):
         settled(runs, lambda shown: by_name(shown)["begun"].state == "read")
 
 
-def test_looking_never_takes_the_lock_of_a_run(tmp_path):
+def test_looking_never_takes_the_lock_of_a_run(tmp_path, monkeypatch):
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun/spec.json").write_text("{}", encoding="utf-8")
+    looks = []
+    monkeypatch.setattr("privbench.reports.viewer.runs.find", lambda *where: looks.append(where) or find(*where))
     runs = watching(tmp_path, pause=0.001)
+    taken = 0
+    until = time.monotonic() + 20
     with runs.watched():
-        runs.shown()
-        for _ in range(200):
-            with FileLock(tmp_path / "begun/.lock", timeout=0):
-                pass
+        while len(looks) < 50 and time.monotonic() < until:
+            try:
+                FileLock(tmp_path / "begun/.lock", timeout=0).acquire().lock.release()
+            except Timeout:
+                taken += 1
+    assert len(looks) >= 50
+    assert taken == 0
 
 
 def test_links_pipes_and_hidden_folders_are_not_followed(tmp_path):
